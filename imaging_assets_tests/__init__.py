@@ -1,0 +1,1 @@
+"""Tests of imaging_assets, mirrored by folder: `stages/`, `contracts/` (one suite per port), `defs/`, `cli/`."""
