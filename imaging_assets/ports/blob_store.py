@@ -3,7 +3,7 @@
 Promises, the same for every implementation:
 
 - Listing is sorted by path (code points) and complete; a blob written before the listing began is in it.
-- A write is atomic: readers see the old bytes or the new, never a part, and a crash leaves no trace that `list` shows.
+- A write is atomic: readers see the old bytes or the new, never a part, and a crash leaves no trace that a listing shows.
 - An etag changes with every write that changes the content; equal content may or may not keep it.
 - Paths are exact: case, Unicode form and dots are kept, or the write is refused with `BlobNameError`.
 - A store whose root is gone raises `StoreUnavailableError`; it never lists as empty.
@@ -23,7 +23,7 @@ def check_path(path: str) -> str:
     """The path itself, when every store may hold it.
 
     Raises:
-        BlobNameError: Empty, absolute, longer than 1,024 characters, with `.`/`..`/empty segments, a backslash or control characters.
+        BlobNameError: Empty, absolute, over 1,024 characters, with `.`, `..` or empty segments, backslashes or control characters.
     """
     bad = (
         not path
@@ -33,7 +33,9 @@ def check_path(path: str) -> str:
         or any(segment in ("", ".", "..") for segment in path.split("/"))
     )
     if bad:
-        raise BlobNameError(f"{path[:80]!r} cannot be a blob's path. Rename the file: no '..', backslash, control character or empty part.")
+        raise BlobNameError(
+            f"{path[:80]!r} cannot be a blob's path. Rename the file: no '..', backslash, control character or empty part."
+        )
     return path
 
 
@@ -41,11 +43,11 @@ class BlobStore(ABC):
     """Named bytes; safe to use from several threads and processes at once."""
 
     @abstractmethod
-    def list(self, prefix: str = "") -> Iterator[BlobInfo]:
+    def list_blobs(self, prefix: str = "") -> Iterator[BlobInfo]:
         """Blobs whose path starts with `prefix` (any string), in path order."""
 
     @abstractmethod
-    def folders(self, prefix: str = "") -> list[str]:
+    def list_folders(self, prefix: str = "") -> list[str]:
         """Names directly below the folder `prefix` ("" or ending in "/") that hold at least one blob, sorted; cheap."""
 
     @abstractmethod

@@ -63,8 +63,8 @@ Operator = Literal["eq", "ne", "lt", "le", "gt", "ge"]
 class Condition:
     """`field operator value`, true when it holds for any of `values`.
 
-    On a `strings` field, `eq` means "the list contains it" and `ne` "the list does not contain it". `ne` with several values holds
-    when none of them is equal.
+    On a `strings` field, `eq` means "the list contains it" and `ne` "the list does not contain it". `ne` with several values
+    holds when none of them is equal.
     """
 
     field: str
