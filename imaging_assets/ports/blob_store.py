@@ -23,7 +23,7 @@ def check_path(path: str) -> str:
     """The path itself, when every store may hold it.
 
     Raises:
-        BlobNameError: Empty, absolute, over 1,024 characters, with `.`, `..` or empty segments, backslashes or control characters.
+        BlobNameError: Empty, absolute, over 1,024 characters, or with `.`, `..`, empty parts, backslashes, control characters.
     """
     bad = (
         not path
@@ -70,8 +70,15 @@ class BlobStore(ABC):
         """
 
     @abstractmethod
-    def copy(self, source: str, target: str) -> BlobInfo:
-        """Copy inside the store without moving the bytes through this process where the store can; replaces the target."""
+    def copy(self, source: str, target: str, *, if_match: str | None = None) -> BlobInfo:
+        """Copy inside the store, without moving the bytes through this process where the store can; replaces the target.
+
+        With `if_match`, only while the source still has that etag.
+
+        Raises:
+            BlobNotFoundError: No such source.
+            BlobConflictError: The source has another etag.
+        """
 
     @abstractmethod
     def delete(self, path: str) -> bool:

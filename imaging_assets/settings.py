@@ -1,0 +1,117 @@
+"""Where every setting comes from; the only reader of the environment.
+
+Sources, the first wins: `IMAGING_…` variables (nested with `__`, as in `IMAGING_RESIZE__MAX_BYTES`), `imaging.toml` in the
+current folder (yours), `<home>/imaging.toml` (what `add` and `demo` remember), the defaults.
+
+Belongs here: gathering, merging, explaining what is wrong. Does not: the groups of settings (`policies.py`) or what they switch.
+"""
+
+import os
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from typing_extensions import override
+
+from imaging_assets.errors import SettingsError
+from imaging_assets.policies import Deletions, Labels, Partitions, Places, Resize, Rollout, Sensors, Training
+
+PROJECT_FILE = Path("imaging.toml")
+"""The file a user writes (or `imaging-assets init`), looked for in the current folder."""
+
+REMEMBERED_FILE = "imaging.toml"
+"""The file inside the state folder that commands write."""
+
+
+class Settings(BaseSettings):
+    """All settings; immutable."""
+
+    model_config = SettingsConfigDict(env_prefix="IMAGING_", env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    profile: Literal["embedded", "azure"] = Field("embedded", description="Which backends stand behind the ports.")
+    home: Path = Field(
+        Path(".imaging"), description="State folder of this machine: the embedded store, index and Dagster's history."
+    )
+    partitions: Partitions = Partitions()
+    places: Places = Places()
+    resize: Resize = Resize()
+    labels: Labels = Labels()
+    training: Training = Training()
+    rollout: Rollout = Rollout()
+    sensors: Sensors = Sensors()
+    deletions: Deletions = Deletions()
+
+    @classmethod
+    @override
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments (which carry the files' values too) below the environment; no dotenv, no secret files."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+
+def load_settings(project_file: Path | None = None) -> Settings:
+    """Settings from all sources.
+
+    Args:
+        project_file: The user's file; `imaging.toml` here when None, which may be absent.
+
+    Raises:
+        SettingsError: A file cannot be read, or a setting is unknown or out of range.
+    """
+    yours = _read_toml(project_file or PROJECT_FILE, required=project_file is not None)
+    home = Path(os.environ.get("IMAGING_HOME") or yours.get("home") or ".imaging")
+    remembered = _read_toml(home / REMEMBERED_FILE, required=False)
+    try:
+        return Settings(**_merged(remembered, yours))
+    except ValidationError as error:
+        raise SettingsError(_explained(error)) from error
+
+
+def remember_start(settings: Settings, day: date) -> Settings:
+    """Move the first day back to `day` if it is later now, and remember that in the state folder."""
+    if day >= settings.partitions.start:
+        return settings
+    settings.home.mkdir(parents=True, exist_ok=True)
+    text = (
+        "# Written by imaging-assets; your own settings belong into imaging.toml beside the state folder.\n"
+        f"[partitions]\nstart = {day.isoformat()}\n"
+    )
+    (settings.home / REMEMBERED_FILE).write_text(text, encoding="utf-8")
+    return settings.model_copy(update={"partitions": settings.partitions.model_copy(update={"start": day})})
+
+
+def _read_toml(path: Path, *, required: bool) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        if not required:
+            return {}
+        raise SettingsError(
+            f"There is no settings file {path}. Write one with `imaging-assets init` or drop --config."
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}. Mend that line.") from error
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for name, value in above.items():
+        inner = merged.get(name)
+        merged[name] = _merged(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _explained(error: ValidationError) -> str:
+    """One line per fault, naming the setting; values are left out because one could be a secret."""
+    lines = [f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()]
+    return "Settings: " + "; ".join(lines) + ". Correct imaging.toml or the IMAGING_… variable of that name."

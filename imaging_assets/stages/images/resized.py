@@ -1,0 +1,224 @@
+"""Step `resized_images`: every landed image within its limits, or quarantined with the reason.
+
+Belongs here: what is carried over from last time, what is read again, what is stored where. Does not: pixels (`encode`).
+
+A row is carried over while its path keeps etag and size. Bytes seen on that day under another name are recognised by sha256 and
+not decoded again. Quarantined rows are tried again when the set of decoders changes.
+"""
+
+import base64
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from imaging_assets.errors import BlobConflictError, BlobNotFoundError, UnreadableImageError
+from imaging_assets.ports.blob_store import BlobStore
+from imaging_assets.stages.digests import digest, sha256_of
+from imaging_assets.stages.images.contact_sheet import COLUMNS, ROWS, contact_sheet
+from imaging_assets.stages.images.encode import EncodedImage, decoders, encode_image, recipe
+from imaging_assets.stages.images.hashing import as_bits, distances
+from imaging_assets.stages.pipeline import Pipeline
+from imaging_assets.stages.state import Draft, Manifest, Work
+from imaging_assets.stages.tables import RAW_IMAGES, RESIZED_IMAGES
+
+RECIPE = "resized-1"
+"""Raised when this step's output changes for another reason than `encode.recipe` tells."""
+
+Row = dict[str, Any]
+
+_PER_IMAGE = ("sha256", "phash", "status", "reason", "detail", "format", "width", "height", "captured_at")
+_STORED = ("resized", "resized_size", "resized_width", "resized_height", "thumbnail")
+
+
+@dataclass(frozen=True, slots=True)
+class ResizeReport:
+    """What became of a day's images; sizes in bytes.
+
+    Attributes:
+        images: Landed blobs; `passed + rewritten + resized + quarantined`.
+        duplicates: Images that repeat another of the day, exactly or nearly.
+        read: Images whose bytes were read now; the rest was carried over.
+        sheet: WebP contact sheet.
+        reasons: Quarantined images by reason.
+    """
+
+    images: int
+    passed: int
+    rewritten: int
+    resized: int
+    quarantined: int
+    duplicates: int
+    read: int
+    bytes_read: int
+    bytes_in: int
+    bytes_out: int
+    sheet: bytes
+    reasons: Mapping[str, int]
+
+
+def resized_inputs(pipeline: Pipeline, raw: Manifest) -> str:
+    """Digest of what the step would read now."""
+    return digest(RECIPE, recipe(pipeline.resize), decoders(), pipeline.resize.near_duplicate_bits, raw.rows)
+
+
+def resize_day(pipeline: Pipeline, raw: Manifest) -> tuple[Draft, ResizeReport]:
+    """Bring a day's resized images up to date with its inventory."""
+    work = pipeline.manifests.begin(RESIZED_IMAGES, raw.key, resized_inputs(pipeline, raw))
+    before, notes = work.previous_with_notes()
+    if work.done:
+        return work.done, _report(before, notes, read=0, bytes_read=0)
+    landed = pipeline.manifests.read(raw, RAW_IMAGES)
+    carried, todo = _carry_over(pipeline, landed, before, work)
+    known = {row["sha256"]: row for row in [*before.iter_rows(named=True), *carried] if _reusable(row, recipe(pipeline.resize))}
+    fresh = list(_resize_in_batches(pipeline, todo, known, work))
+    rows = RESIZED_IMAGES.frame([*carried, *fresh])
+    groups = _duplicate_groups(rows, pipeline.resize.near_duplicate_bits)
+    rows = rows.with_columns(pl.Series("duplicate_group", groups, pl.String()))
+    sheet = base64.b64encode(_sheet(pipeline, rows)).decode()
+    draft = work.draft(rows, {"contact_sheet": sheet})
+    return draft, _report(rows, draft.notes, read=len(fresh), bytes_read=sum(row["size"] for row in fresh))
+
+
+def _carry_over(pipeline: Pipeline, landed: pl.DataFrame, before: pl.DataFrame, work: Work) -> tuple[list[Row], list[Row]]:
+    """Finished rows that still hold, and inventory rows whose image must be read."""
+    finished: dict[str, Row] = {}
+    for row in [*before.iter_rows(named=True), *work.journal.read(RESIZED_IMAGES).iter_rows(named=True)]:
+        finished[row["path"]] = row
+    recipe_now, decoders_now = recipe(pipeline.resize), decoders()
+    carried, todo = [], []
+    for row in landed.iter_rows(named=True):
+        old = finished.get(row["path"])
+        same = old is not None and (old["etag"], old["size"]) == (row["etag"], row["size"])
+        if (
+            old is not None
+            and same
+            and old["recipe"] == recipe_now
+            and (_reusable(old, recipe_now) or old["decoders"] == decoders_now)
+        ):
+            carried.append(old)
+        else:
+            todo.append(row)
+    return carried, todo
+
+
+def _reusable(row: Row, recipe_now: str) -> bool:
+    return bool(row["status"] != "quarantined" and row["recipe"] == recipe_now)
+
+
+def _resize_in_batches(pipeline: Pipeline, todo: Sequence[Row], known: Mapping[str, Row], work: Work) -> Iterator[Row]:
+    results = pipeline.executor.map(partial(_resize_one, pipeline, known), todo)
+    done = 0
+    for batch in _batches(results, pipeline.resize.batch):
+        yield from batch
+        done += len(batch)
+        if done < len(todo):  # a last batch goes straight into the manifest
+            work.journal.append(RESIZED_IMAGES, RESIZED_IMAGES.frame(batch))
+
+
+def _batches(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
+    rows = iter(rows)
+    while batch := list(islice(rows, size)):
+        yield batch
+
+
+def _resize_one(pipeline: Pipeline, known: Mapping[str, Row], landed: Row) -> Row:
+    """The row of one landed image; its resized bytes and thumbnail are stored."""
+    row: Row = dict.fromkeys(RESIZED_IMAGES.columns) | {
+        "path": landed["path"],
+        "size": landed["size"],
+        "etag": landed["etag"],
+        "recipe": recipe(pipeline.resize),
+        "decoders": decoders(),
+    }
+    try:
+        blob = pipeline.store.read(landed["path"])
+    except BlobNotFoundError:
+        return row | {"sha256": "", "status": "quarantined", "reason": "gone while reading", "etag": ""}
+    # If the blob was replaced since the listing, the etag of what was read makes the next run look again.
+    row |= {"etag": blob.etag, "size": len(blob.data), "sha256": sha256_of(blob.data)}
+    if seen := known.get(row["sha256"]):
+        return row | {name: seen[name] for name in _PER_IMAGE + _STORED}
+    try:
+        encoded = encode_image(blob.data, pipeline.resize)
+    except UnreadableImageError as error:
+        return row | {"status": "quarantined", "reason": error.reason, "detail": error.detail}
+    return row | _store(pipeline, landed["path"], blob.etag, row["sha256"], encoded)
+
+
+def _store(pipeline: Pipeline, path: str, etag: str, sha256: str, image: EncodedImage) -> Row:
+    name = f"{sha256[:2]}/{sha256}-{recipe(pipeline.resize)}"
+    resized = f"{pipeline.places.resized}/{name}.{image.extension}"
+    thumbnail = f"{pipeline.places.thumbnails}/{name}.jpg"
+    if image.status != "passed" or not _copied(pipeline.store, path, resized, etag):
+        pipeline.store.write(resized, image.data)
+    pipeline.store.write(thumbnail, image.thumbnail)
+    return {
+        "status": image.status,
+        "format": image.format,
+        "width": image.width,
+        "height": image.height,
+        "captured_at": image.captured_at,
+        "phash": image.phash,
+        "resized": resized,
+        "resized_size": len(image.data),
+        "resized_width": image.resized_width,
+        "resized_height": image.resized_height,
+        "thumbnail": thumbnail,
+    }
+
+
+def _copied(store: BlobStore, source: str, target: str, etag: str) -> bool:
+    """Copy inside the store; False when the source is no longer what was read."""
+    try:
+        store.copy(source, target, if_match=etag)
+    except (BlobConflictError, BlobNotFoundError):
+        return False
+    return True
+
+
+def _duplicate_groups(rows: pl.DataFrame, bits: int) -> list[str]:
+    """For each row the sha256 of the first image it looks like, or "" where it is the only one of its kind."""
+    usable = [(place, row["sha256"], row["phash"]) for place, row in enumerate(rows.iter_rows(named=True)) if row["phash"]]
+    hashes = as_bits([phash for _, _, phash in usable])
+    leaders: list[int] = []
+    found = [""] * rows.height
+    for number, (place, _, _) in enumerate(usable):
+        near = np.flatnonzero(distances(hashes[number], hashes[leaders]) <= bits) if leaders else np.empty(0, int)
+        if not near.size:
+            leaders.append(number)
+        else:
+            leader_place, leader_sha256, _ = usable[leaders[near[0]]]
+            found[place] = found[leader_place] = leader_sha256
+    return found
+
+
+def _sheet(pipeline: Pipeline, rows: pl.DataFrame) -> bytes:
+    shown = rows.filter(pl.col("thumbnail").is_not_null()).unique("sha256", maintain_order=True)
+    step = max(1, shown.height // (COLUMNS * ROWS))
+    paths = shown["thumbnail"].to_list()[::step]
+    return contact_sheet([pipeline.store.read(path).data for path in paths[: COLUMNS * ROWS]])
+
+
+def _report(rows: pl.DataFrame, notes: Mapping[str, str], *, read: int, bytes_read: int) -> ResizeReport:
+    status = dict(rows.group_by("status").len().iter_rows())
+    grouped = rows.filter(pl.col("duplicate_group") != "")
+    quarantined = rows.filter(pl.col("status") == "quarantined")
+    return ResizeReport(
+        images=rows.height,
+        passed=status.get("passed", 0),
+        rewritten=status.get("rewritten", 0),
+        resized=status.get("resized", 0),
+        quarantined=quarantined.height,
+        duplicates=grouped.height - grouped["duplicate_group"].n_unique(),
+        read=read,
+        bytes_read=bytes_read,
+        bytes_in=int(rows["size"].sum()),
+        bytes_out=int(rows["resized_size"].sum()),
+        sheet=base64.b64decode(notes.get("contact_sheet", "")),
+        reasons=dict(quarantined.group_by("reason").len().sort("reason").iter_rows()),
+    )

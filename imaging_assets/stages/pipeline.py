@@ -1,0 +1,34 @@
+"""What the steps of one deployment share: its ports and the user's choices.
+
+Belongs here: one frozen bundle. Does not: how it is put together (`backends.py`).
+"""
+
+from dataclasses import dataclass
+
+from imaging_assets.policies import Deletions, Labels, Places, Resize, Rollout, Training
+from imaging_assets.ports.analyzer import ImageEmbedder
+from imaging_assets.ports.blob_store import BlobStore
+from imaging_assets.ports.executor import Executor
+from imaging_assets.ports.predictor import Predictor
+from imaging_assets.ports.search_index import SearchIndex
+from imaging_assets.ports.trainer import Trainer
+from imaging_assets.stages.state import Manifests
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pipeline:
+    """Ports and policies; every stage takes this first."""
+
+    store: BlobStore
+    manifests: Manifests
+    executor: Executor
+    embedder: ImageEmbedder
+    trainer: Trainer
+    predictor: Predictor
+    index: SearchIndex
+    places: Places
+    resize: Resize
+    labels: Labels
+    training: Training
+    rollout: Rollout
+    deletions: Deletions

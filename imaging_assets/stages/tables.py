@@ -1,0 +1,182 @@
+"""The columns of every manifest, on one page.
+
+Belongs here: names, types, keys and versions of tables. Does not: how they are filled (the stage of that name) or stored
+(`stages/state.py`). A change of columns raises `version` and adds a migration.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import polars as pl
+
+TEXT, INTEGER, REAL, TIME = pl.String(), pl.Int64(), pl.Float64(), pl.Datetime("us", "UTC")
+REGION = pl.Struct({"tag": pl.String(), "left": REAL, "top": REAL, "width": REAL, "height": REAL})
+
+Migration = Callable[[pl.DataFrame], pl.DataFrame]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A manifest's shape.
+
+    Attributes:
+        asset: The asset it belongs to.
+        columns: Name to type, in order.
+        key: Columns that identify a row; rows are kept sorted by them.
+        timeless: Columns left out of the digest of the rows, because they say when, not what.
+        version: Raised with every change of columns.
+        migrations: From version n to n + 1, for n = 1, 2, ...
+    """
+
+    asset: str
+    columns: Mapping[str, pl.DataType]
+    key: tuple[str, ...]
+    timeless: tuple[str, ...] = ()
+    version: int = 1
+    migrations: Mapping[int, Migration] = field(default_factory=dict)
+
+    def frame(self, rows: list[dict[str, object]] | pl.DataFrame) -> pl.DataFrame:
+        """Rows in declared order and types, sorted by key."""
+        frame = rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(rows, schema=dict(self.columns))
+        return frame.select(pl.col(name).cast(kind) for name, kind in self.columns.items()).sort(self.key)
+
+
+RAW_IMAGES = Table(
+    "raw_images",
+    {"path": TEXT, "size": INTEGER, "etag": TEXT, "modified_at": TIME},
+    key=("path",),
+    timeless=("modified_at",),
+)
+
+RESIZED_IMAGES = Table(
+    "resized_images",
+    {
+        "path": TEXT,
+        "size": INTEGER,
+        "etag": TEXT,
+        "sha256": TEXT,
+        "phash": TEXT,  # 16 hex digits of a 64-bit DCT hash
+        "status": TEXT,
+        "reason": TEXT,
+        "detail": TEXT,
+        "format": TEXT,
+        "width": INTEGER,  # upright, as landed
+        "height": INTEGER,
+        "captured_at": TIME,
+        "resized": TEXT,
+        "resized_size": INTEGER,
+        "resized_width": INTEGER,
+        "resized_height": INTEGER,
+        "thumbnail": TEXT,
+        "duplicate_group": TEXT,  # sha256 of the first of its kind on that day; "" when alone
+        "recipe": TEXT,
+        "decoders": TEXT,
+    },
+    key=("path",),
+    # The etag changes when equal bytes are copied or touched; nothing downstream may care.
+    timeless=("etag", "decoders"),
+)
+
+LABEL_RECORDS = Table(
+    "label_records",
+    {
+        "statement": TEXT,  # digest of file and what the line says: the row's identity
+        "source": TEXT,
+        "file": TEXT,
+        "line": INTEGER,
+        "selector": TEXT,  # path, name or digest the line gives
+        "tags": pl.List(TEXT),
+        "regions": pl.List(REGION),
+        "stated_at": TIME,  # last write of the label file that first said it
+        "retracted_at": TIME,
+        "status": TEXT,  # bound, unmatched, ambiguous, rejected
+        "reason": TEXT,
+        "sha256": TEXT,  # bound for ever at the first match
+        "path": TEXT,  # where the bytes were at that match
+    },
+    key=("file", "line", "statement"),
+)
+
+TAGGED_MANIFESTS = Table(
+    "tagged_manifests",
+    {
+        "path": TEXT,
+        "sha256": TEXT,
+        "phash": TEXT,
+        "status": TEXT,
+        "width": INTEGER,
+        "height": INTEGER,
+        "resized": TEXT,
+        "tags": pl.List(TEXT),
+        "regions": pl.List(REGION),
+        "conflict": TEXT,  # other tags stated for the same bytes, as "file:line", or ""
+        "label_source": TEXT,
+        "label_file": TEXT,
+        "label_line": INTEGER,
+        "stated_at": TIME,
+    },
+    key=("path",),
+    timeless=("stated_at",),
+)
+
+TRAINING_SETS = Table(
+    "training_sets",
+    {
+        "sha256": TEXT,
+        "path": TEXT,
+        "day": TEXT,
+        "resized": TEXT,
+        "tags": pl.List(TEXT),
+        "regions": pl.List(REGION),
+        "phash": TEXT,
+        "group": TEXT,
+        "split": TEXT,
+        "reason": TEXT,
+    },
+    key=("sha256",),
+)
+
+TRAINING_ITERATIONS = Table(
+    "training_iterations",
+    {
+        "sequence": INTEGER,
+        "training_digest": TEXT,
+        "model_id": TEXT,
+        "verdict": TEXT,
+        "reason": TEXT,
+        "kind": TEXT,
+        "tags": pl.List(TEXT),
+        "images": INTEGER,
+        "test_images": INTEGER,
+        "accuracy": REAL,
+        "champion_id": TEXT,
+        "champion_accuracy": REAL,
+        "worst_tag": TEXT,
+        "worst_tag_change": REAL,
+        "seconds": REAL,
+        "finished_at": TIME,
+    },
+    key=("sequence",),
+    timeless=("seconds", "finished_at"),
+)
+
+PREDICTIONS = Table(
+    "predictions",
+    {"sha256": TEXT, "tag": TEXT, "probability": REAL, "box": REGION, "rank": INTEGER, "model_id": TEXT, "error": TEXT},
+    key=("sha256", "rank"),
+)
+
+SEARCH_DOCUMENTS = Table(
+    "search_documents",
+    {"id": TEXT, "path": TEXT, "document": TEXT, "generation": TEXT, "error": TEXT},
+    key=("id",),
+)
+
+
+def image_vectors(dimensions: int) -> Table:
+    """Vectors of an embedding of that many dimensions."""
+    return Table(
+        "image_vectors",
+        {"sha256": TEXT, "embedding_id": TEXT, "vector": pl.Array(pl.Float32(), dimensions)},
+        key=("sha256",),
+    )
