@@ -66,6 +66,7 @@ class Resize(_Group):
 class Labels(_Group):
     """How labels find their images."""
 
+    separator: str = Field("|", min_length=1, max_length=1, description="Separates several tags in one cell of a CSV file.")
     from_folders: bool = Field(
         default=False, description="Take the first folder below the day as the tag of every landed image (folder per class)."
     )

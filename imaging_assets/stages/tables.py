@@ -84,7 +84,7 @@ LABEL_RECORDS = Table(
         "source": TEXT,
         "file": TEXT,
         "line": INTEGER,
-        "selector": TEXT,  # path, name or digest the line gives
+        "selector": TEXT,  # path or name the line gives
         "tags": pl.List(TEXT),
         "regions": pl.List(REGION),
         "stated_at": TIME,  # last write of the label file that first said it
@@ -109,30 +109,38 @@ TAGGED_MANIFESTS = Table(
         "resized": TEXT,
         "tags": pl.List(TEXT),
         "regions": pl.List(REGION),
-        "conflict": TEXT,  # other tags stated for the same bytes, as "file:line", or ""
+        "conflict": TEXT,  # what was stated for equal bytes under other names, or ""
         "label_source": TEXT,
         "label_file": TEXT,
         "label_line": INTEGER,
         "stated_at": TIME,
     },
     key=("path",),
-    timeless=("stated_at",),
+    timeless=("stated_at", "label_line"),
 )
 
 TRAINING_SETS = Table(
     "training_sets",
     {
         "sha256": TEXT,
-        "path": TEXT,
-        "day": TEXT,
+        "sightings": pl.List(pl.Struct({"day": TEXT, "path": TEXT})),  # where these bytes are, oldest day first
         "resized": TEXT,
         "tags": pl.List(TEXT),
         "regions": pl.List(REGION),
+        "stated_at": TIME,
+        "conflict": TEXT,
         "phash": TEXT,
         "group": TEXT,
         "split": TEXT,
         "reason": TEXT,
     },
+    key=("sha256",),
+    timeless=("stated_at",),
+)
+
+SPLITS = Table(
+    "splits",  # not an asset: the memory of which image was placed where
+    {"sha256": TEXT, "phash": TEXT, "group": TEXT, "split": TEXT, "reason": TEXT, "tag": TEXT},
     key=("sha256",),
 )
 

@@ -1,0 +1,101 @@
+"""Label files: bytes in, statements and rejected lines out.
+
+Belongs here: formats. Does not: which image a line means (`matching`) or which statement wins (`winners`).
+
+CSV: UTF-8 with or without BOM, any newline, comma, semicolon or tab, quotes as usual. With a header the columns are found by
+name (`path`, `image`, `file`, `filename` or `name`; `tags`, `tag`, `labels` or `label`; optionally `sha256`), without one they are
+path and tags. Several tags stand in one cell, parted by the separator of the settings.
+"""
+
+import csv
+import io
+import unicodedata
+from collections.abc import Iterator, Sequence
+
+from imaging_assets.errors import LabelFileError
+from imaging_assets.records.manifests import RejectedLine, Statement
+
+MAX_TAG_CHARACTERS = 128
+
+_PATH_NAMES = ("path", "image", "file", "filename", "name")
+_TAG_NAMES = ("tags", "tag", "labels", "label")
+_DELIMITERS = ",;\t"
+
+
+def read_csv(file: str, data: bytes, separator: str) -> tuple[list[Statement], list[RejectedLine]]:
+    """Statements and rejected lines of a CSV label file.
+
+    Args:
+        file: Path of the label file, for the record.
+        data: Its bytes.
+        separator: Between tags of one cell.
+
+    Raises:
+        LabelFileError: Not UTF-8, or not CSV at all.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise LabelFileError(f"{file} is not UTF-8 text (byte {error.start}). Save it as UTF-8.") from error
+    statements: list[Statement] = []
+    rejected: list[RejectedLine] = []
+    for line, cells, columns in _rows(file, text):
+        outcome = _statement(file, line, cells, columns, separator)
+        if isinstance(outcome, Statement):
+            statements.append(outcome)
+        else:
+            rejected.append(RejectedLine(file, line, ",".join(cells)[:200], outcome))
+    return statements, rejected
+
+
+def clean_tag(text: str) -> str:
+    """The tag as it is kept: NFC, trimmed, inner white space single."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def _rows(file: str, text: str) -> Iterator[tuple[int, list[str], tuple[int, int, int | None]]]:
+    """Line number, cells and the places of path, tags and sha256, for each line that is not empty."""
+    first = text.lstrip().split("\n", 1)[0]
+    delimiter = max(_DELIMITERS, key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    columns: tuple[int, int, int | None] | None = None
+    try:
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            if columns is None:
+                header = _header(cells)
+                columns = header or (0, 1, None)
+                if header:
+                    continue
+            yield reader.line_num, cells, columns
+    except csv.Error as error:
+        raise LabelFileError(f"{file}, line {reader.line_num}: {error}. Mend that line.") from error
+
+
+def _header(cells: Sequence[str]) -> tuple[int, int, int | None] | None:
+    names = [cell.strip().casefold() for cell in cells]
+    path = next((names.index(name) for name in _PATH_NAMES if name in names), None)
+    tags = next((names.index(name) for name in _TAG_NAMES if name in names), None)
+    if path is None or tags is None:
+        return None
+    return path, tags, names.index("sha256") if "sha256" in names else None
+
+
+def _statement(
+    file: str, line: int, cells: Sequence[str], columns: tuple[int, int, int | None], separator: str
+) -> Statement | str:
+    """The statement of a line, or why there is none."""
+    path_at, tags_at, sha256_at = columns
+    if len(cells) <= max(path_at, tags_at):
+        return f"{len(cells)} columns, at least {max(path_at, tags_at) + 1} expected"
+    path = unicodedata.normalize("NFC", cells[path_at].strip()).replace("\\", "/").removeprefix("./")
+    tags = tuple(sorted({tag for tag in map(clean_tag, cells[tags_at].split(separator)) if tag}))
+    sha256 = cells[sha256_at].strip().lower() if sha256_at is not None and len(cells) > sha256_at else ""
+    if not path and not sha256:
+        return "no image named"
+    if not tags:
+        return "no tag"
+    if too_long := next((tag for tag in tags if len(tag) > MAX_TAG_CHARACTERS), None):
+        return f"tag of {len(too_long)} characters, at most {MAX_TAG_CHARACTERS} allowed"
+    return Statement("csv", file, line, path, sha256, tags)

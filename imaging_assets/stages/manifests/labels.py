@@ -1,0 +1,276 @@
+"""Step `label_records`: every statement of every label file, bound to the bytes it means.
+
+Belongs here: following label files and images as they change. Does not: formats (`label_files`), the matching rule (`matching`).
+
+Statements are only ever added. A line that goes is retracted, not removed; a first match binds a statement to the image's sha256
+for ever, so a label follows moved bytes. Beside the rows the manifest notes, per day, a digest of the labels that concern that
+day: the days whose tagged manifest must be made again are those whose digest changed, and no other.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+
+from imaging_assets.errors import BlobNotFoundError, LabelFileError
+from imaging_assets.records.images import BlobInfo
+from imaging_assets.records.manifests import RejectedLine, Statement
+from imaging_assets.stages.digests import digest
+from imaging_assets.stages.images.raw import day_folder, day_of_path
+from imaging_assets.stages.manifests.label_files import clean_tag, read_csv
+from imaging_assets.stages.manifests.matching import ImageIndex, Match
+from imaging_assets.stages.manifests.winners import Winner, winners
+from imaging_assets.stages.pipeline import Pipeline
+from imaging_assets.stages.state import ALL, Draft, Manifest
+from imaging_assets.stages.tables import LABEL_RECORDS, RESIZED_IMAGES
+
+RECIPE = "labels-1"
+"""Raised when this step's output changes."""
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelReport:
+    """Statements by what became of them; `files_read` and `days_read` count the work done now."""
+
+    files: int
+    statements: int
+    bound: int
+    unmatched: int
+    ambiguous: int
+    rejected: int
+    retracted: int
+    files_read: int
+    days_read: int
+    open_lines: tuple[tuple[str, int, str, str], ...]
+
+
+def label_files(pipeline: Pipeline) -> list[BlobInfo]:
+    """The label files there are; hidden ones are left alone."""
+    blobs = pipeline.store.list_blobs(f"{pipeline.places.labels}/")
+    return [blob for blob in blobs if not blob.path.rpartition("/")[2].startswith((".", "_"))]
+
+
+def label_inputs(pipeline: Pipeline, files: Iterable[BlobInfo], resized: Mapping[str, Manifest]) -> str:
+    """Digest of what the step would read now."""
+    listing = [(file.path, file.etag) for file in files]
+    return digest(RECIPE, pipeline.labels.model_dump(), listing, {day: manifest.rows for day, manifest in resized.items()})
+
+
+def label_digests(pipeline: Pipeline, manifest: Manifest | None) -> dict[str, str]:
+    """By day, the digest of the labels that concern it; days without labels are absent."""
+    if manifest is None:
+        return {}
+    _, notes = pipeline.manifests.read_with_notes(manifest, LABEL_RECORDS)
+    digests: dict[str, str] = json.loads(notes["label_digests"])
+    return digests
+
+
+def refresh_labels(pipeline: Pipeline, resized: Mapping[str, Manifest]) -> tuple[Draft, LabelReport]:
+    """Bring the statements up to date with the label files and the images of all days."""
+    files = label_files(pipeline)
+    work = pipeline.manifests.begin(LABEL_RECORDS, ALL, label_inputs(pipeline, files, resized))
+    before, notes = work.previous_with_notes()
+    if work.done:
+        return work.done, _report(len(files), before, 0, 0)
+    refresh = _Refresh(pipeline, resized, before.to_dicts(), {name: json.loads(text) for name, text in notes.items()})
+    rows = refresh.run(files)
+    draft = work.draft(rows, {name: json.dumps(value) for name, value in refresh.notes.items()})
+    return draft, _report(len(files), LABEL_RECORDS.frame(rows), refresh.files_read, len(refresh.frames))
+
+
+class _Refresh:
+    """One pass over what changed."""
+
+    def __init__(self, pipeline: Pipeline, resized: Mapping[str, Manifest], rows: list[Row], notes: Mapping[str, Any]) -> None:
+        self.pipeline = pipeline
+        self.resized = resized
+        self.rows = {row["statement"]: row for row in rows}
+        self.etags: dict[str, str] = notes.get("etags", {})
+        self.seen: dict[str, str] = notes.get("days", {})
+        self.label_digests: dict[str, str] = notes.get("label_digests", {})
+        self.frames: dict[str, dict[str, str]] = {}
+        self.files_read = 0
+
+    def run(self, files: list[BlobInfo]) -> list[Row]:
+        changed = [day for day, manifest in self.resized.items() if self.seen.get(day) != manifest.rows]
+        before = winners(self.rows.values(), self._exists)
+        open_before = [row for row in self.rows.values() if row["status"] == "unmatched" and row["retracted_at"] is None]
+        self._load(changed)
+        added = self._follow_files(files) + self._follow_folders(changed)
+        self._bind(open_before, self.frames.keys())
+        fresh = [row for row in added if row["status"] == "unmatched"]
+        if any(day_of_path(self.pipeline, self._landing_path(row["selector"])) is None for row in fresh):
+            self._load(self.resized)  # a bare name may mean an image of any day
+        else:
+            self._load({str(day_of_path(self.pipeline, self._landing_path(row["selector"]))) for row in fresh})
+        self._bind(fresh, self.frames.keys())
+        self._note_digests(before, changed)
+        self.seen = {day: manifest.rows for day, manifest in self.resized.items()}
+        return list(self.rows.values())
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        return {"etags": self.etags, "days": self.seen, "label_digests": self.label_digests}
+
+    def _load(self, days: Iterable[str]) -> None:
+        """Read path and sha256 of the images of some days."""
+        missing = [day for day in days if day in self.resized and day not in self.frames]
+        for day, frame in zip(missing, self.pipeline.executor.map(self._read_day, missing), strict=True):
+            self.frames[day] = frame
+
+    def _read_day(self, day: str) -> dict[str, str]:
+        frame = self.pipeline.manifests.read(self.resized[day], RESIZED_IMAGES).select("path", "sha256")
+        return {path: sha256 for path, sha256 in frame.iter_rows() if sha256}
+
+    def _follow_files(self, files: list[BlobInfo]) -> list[Row]:
+        """Read changed files; returns the rows they add."""
+        added = []
+        for blob in files:
+            if self.etags.get(blob.path) != blob.etag:
+                self.files_read += 1
+                added += self._follow(blob.path, blob.modified_at, *self._read_file(blob.path))
+        for path in self.etags.keys() - {blob.path for blob in files}:
+            self._follow(path, _latest(self.rows.values()), [], [])
+        self.etags = {blob.path: blob.etag for blob in files}
+        return added
+
+    def _read_file(self, path: str) -> tuple[list[Statement], list[RejectedLine]]:
+        if not path.lower().endswith(".csv"):
+            return [], [RejectedLine(path, 0, "", "not a label format known here; CSV is")]
+        try:
+            return read_csv(path, self.pipeline.store.read(path).data, self.pipeline.labels.separator)
+        except (LabelFileError, BlobNotFoundError) as error:
+            return [], [RejectedLine(path, 0, "", str(error))]
+
+    def _follow_folders(self, days: Iterable[str]) -> list[Row]:
+        """With `labels.from_folders`, the first folder below the day is a statement about each image in it."""
+        added = []
+        for day in days if self.pipeline.labels.from_folders else ():
+            folder = day_folder(self.pipeline, day)
+            when = self.resized[day].blob.modified_at
+            stated = [
+                Statement("folders", folder, line, path, sha256, (clean_tag(path.removeprefix(folder).partition("/")[0]),))
+                for line, (path, sha256) in enumerate(sorted(self.frames[day].items()), 1)
+                if "/" in path.removeprefix(folder)
+            ]
+            added += self._follow(folder, when, stated, [])
+        return added
+
+    def _follow(self, file: str, when: datetime, statements: list[Statement], rejected: list[RejectedLine]) -> list[Row]:
+        """Add what the file says newly, retract what it no longer says; returns the added rows."""
+        now = _keyed(file, when, statements, rejected)
+        for row in now.values():
+            row["path"] = row["path"] and self._landing_path(row["path"])
+        for key, row in self.rows.items():
+            if row["file"] == file and key not in now and row["retracted_at"] is None:
+                row["retracted_at"] = when
+        added = []
+        for key, row in now.items():
+            old = self.rows.get(key)
+            if old is None or old["retracted_at"] is not None:
+                self.rows[key] = row | ({"sha256": old["sha256"], "path": old["path"], "status": old["status"]} if old else {})
+                added.append(self.rows[key])
+            else:
+                old["line"] = row["line"]
+        return added
+
+    def _bind(self, rows: Iterable[Row], days: Iterable[str]) -> None:
+        index = ImageIndex(self.pipeline.places.landing)
+        for day in days:
+            index.add(self.frames[day].items())
+        for row in rows:
+            match: Match = index.match(row["selector"])
+            row.update(path=match.path, sha256=match.sha256, status=match.status, reason=match.reason)
+
+    def _note_digests(self, before: Mapping[str, Winner], changed: list[str]) -> None:
+        after = winners(self.rows.values(), self._exists)
+        moved = {sha256 for sha256 in before.keys() | after.keys() if _content(before, sha256) != _content(after, sha256)}
+        if moved:
+            self._load(self.resized)  # the same bytes may lie on any day
+        for day in [*self.frames, *changed]:
+            labelled = sorted({sha256 for sha256 in self.frames[day].values() if sha256 in after})
+            self.label_digests[day] = digest([(sha256, after[sha256].content) for sha256 in labelled])
+        self.label_digests = {day: text for day, text in self.label_digests.items() if day in self.resized}
+
+    def _exists(self, path: str, sha256: str) -> bool:
+        day = day_of_path(self.pipeline, path)
+        if day is None or day not in self.resized:
+            return False
+        self._load([day])
+        return self.frames[day].get(path) == sha256
+
+    def _landing_path(self, selector: str) -> str:
+        landing = f"{self.pipeline.places.landing}/"
+        return selector if selector.startswith(landing) else landing + selector
+
+
+def exists_now(pipeline: Pipeline, resized: Mapping[str, Manifest]) -> Callable[[str, str], bool]:
+    """Whether bytes are at a path, by the manifests of their days; reads each day at most once."""
+    return _Refresh(pipeline, resized, [], {})._exists  # noqa: SLF001 - the same module
+
+
+def _keyed(file: str, when: datetime, statements: list[Statement], rejected: list[RejectedLine]) -> dict[str, Row]:
+    """Rows by identity: what a line says, not where it stands; the same line twice counts twice."""
+    repeats: Counter[str] = Counter()
+    rows: dict[str, Row] = {}
+    items: list[Statement | RejectedLine] = [*statements, *rejected]
+    for item in items:
+        said = (item.path, item.sha256, item.tags, str(item.regions)) if isinstance(item, Statement) else (item.text, item.reason)
+        base = digest(file, *said)
+        repeats[base] += 1
+        row = _stated(item) if isinstance(item, Statement) else _rejected(item)
+        rows[digest(base, repeats[base])] = row | {"file": file, "line": item.line, "stated_at": when, "retracted_at": None}
+    return {key: row | {"statement": key} for key, row in rows.items()}
+
+
+def _stated(item: Statement) -> Row:
+    regions = [{"tag": r.tag, "left": r.left, "top": r.top, "width": r.width, "height": r.height} for r in item.regions]
+    known = {"sha256": item.sha256, "path": item.path, "status": "bound"} if item.sha256 else {"status": "unmatched"}
+    empty: Row = {"sha256": "", "path": "", "reason": ""}
+    return empty | {"source": item.source, "selector": item.path, "tags": list(item.tags), "regions": regions} | known
+
+
+def _rejected(item: RejectedLine) -> Row:
+    return {
+        "source": "csv",
+        "selector": item.text,
+        "tags": [],
+        "regions": [],
+        "status": "rejected",
+        "reason": item.reason,
+        "sha256": "",
+        "path": "",
+    }
+
+
+def _content(found: Mapping[str, Winner], sha256: str) -> object:
+    return found[sha256].content if sha256 in found else None
+
+
+def _latest(rows: Iterable[Row]) -> datetime:
+    """A retraction by a vanished file has no time of its own: it follows everything said so far."""
+    return max((row["stated_at"] for row in rows), default=datetime.min.replace(tzinfo=UTC))
+
+
+def _report(files: int, rows: pl.DataFrame, files_read: int, days_read: int) -> LabelReport:
+    active = rows.filter(pl.col("retracted_at").is_null())
+    count = dict(active.group_by("status").len().iter_rows())
+    not_bound = active.filter(pl.col("status") != "bound").select("file", "line", "selector", "reason")
+    return LabelReport(
+        files=files,
+        statements=active.height,
+        bound=count.get("bound", 0),
+        unmatched=count.get("unmatched", 0),
+        ambiguous=count.get("ambiguous", 0),
+        rejected=count.get("rejected", 0),
+        retracted=rows.height - active.height,
+        files_read=files_read,
+        days_read=days_read,
+        open_lines=tuple(not_bound.iter_rows()),
+    )

@@ -1,0 +1,127 @@
+"""Step `training_sets`: as of a day, every distinct labelled image of that day and all earlier ones, each on its side of the split.
+
+Belongs here: following the tagged manifests of many days cheaply. Does not: placing an image (`splits`), training (`stages/models`).
+
+A set starts from the newest earlier one (or its own last state) and reads only the days whose tagged manifest changed since.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from imaging_assets.stages.digests import digest
+from imaging_assets.stages.manifests.splits import place_images
+from imaging_assets.stages.pipeline import Pipeline
+from imaging_assets.stages.state import Draft, Manifest, Work
+from imaging_assets.stages.tables import TAGGED_MANIFESTS, TRAINING_SETS
+
+RECIPE = "training-sets-1"
+"""Raised when this step's output changes."""
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSetReport:
+    """The set by side; `tags` counts images per tag and side, `days_read` the work done now."""
+
+    images: int
+    train: int
+    validation: int
+    test: int
+    excluded: int
+    days: int
+    days_read: int
+    tags: Mapping[str, Mapping[str, int]]
+    reasons: Mapping[str, int]
+
+
+def training_set_inputs(pipeline: Pipeline, tagged: Mapping[str, Manifest]) -> str:
+    """Digest of what the step would read now; `tagged` holds every day up to the set's own."""
+    shares = (pipeline.training.test_share, pipeline.training.validation_share, pipeline.resize.near_duplicate_bits)
+    return digest(RECIPE, shares, {day: manifest.rows for day, manifest in tagged.items()})
+
+
+def gather_training_set(pipeline: Pipeline, day: str, tagged: Mapping[str, Manifest]) -> tuple[Draft, TrainingSetReport]:
+    """Bring the training set as of a day up to date."""
+    work = pipeline.manifests.begin(TRAINING_SETS, day, training_set_inputs(pipeline, tagged))
+    if work.done:
+        return work.done, _report(work.previous(), len(tagged), 0)
+    rows, read_before = _start(pipeline, day, work)
+    changed = [other for other in tagged if read_before.get(other) != tagged[other].rows]
+    gone = [other for other in read_before if other not in tagged]
+    images = {row["sha256"]: row for row in rows}
+    _forget(images, {*changed, *gone})
+    for other, frame in zip(changed, pipeline.executor.map(lambda key: _labelled(pipeline, tagged[key]), changed), strict=True):
+        for row in frame.iter_rows(named=True):
+            _see(images, other, row)
+    placed = place_images(pipeline, [row for row in images.values() if not row["conflict"]])
+    finished = [_with_side(row, placed.get(row["sha256"])) for row in images.values()]
+    notes = {"days": json.dumps({other: manifest.rows for other, manifest in tagged.items()})}
+    draft = work.draft(finished, notes)
+    assert draft.frame is not None
+    return draft, _report(draft.frame, len(tagged), len(changed))
+
+
+def _start(pipeline: Pipeline, day: str, work: Work) -> tuple[list[Row], dict[str, str]]:
+    """Rows to start from and, by day, the tagged manifest they were read from."""
+    frame, notes = work.previous_with_notes()
+    if not work.standing:
+        earlier = {key: manifest for key, manifest in pipeline.manifests.newest(TRAINING_SETS.asset).items() if key < day}
+        if earlier:
+            frame, notes = pipeline.manifests.read_with_notes(earlier[max(earlier)], TRAINING_SETS)
+    return frame.to_dicts(), json.loads(notes.get("days", "{}"))
+
+
+def _labelled(pipeline: Pipeline, manifest: Manifest) -> pl.DataFrame:
+    rows = pipeline.manifests.read(manifest, TAGGED_MANIFESTS)
+    return rows.filter((pl.col("tags").list.len() > 0) & (pl.col("status") != "quarantined"))
+
+
+def _forget(images: dict[str, Row], days: set[str]) -> None:
+    """Take back what was seen on days that are about to be read again."""
+    for sha256 in list(images):
+        kept = [sighting for sighting in images[sha256]["sightings"] if sighting["day"] not in days]
+        if kept:
+            images[sha256]["sightings"] = kept
+        else:
+            del images[sha256]
+
+
+def _see(images: dict[str, Row], day: str, tagged: Row) -> None:
+    """Note one tagged image; of two days that tell different tags, the newer statement holds."""
+    sighting = {"day": day, "path": tagged["path"]}
+    row = images.setdefault(tagged["sha256"], {"sha256": tagged["sha256"], "sightings": [], "stated_at": None})
+    row["sightings"] = sorted([*row["sightings"], sighting], key=lambda seen: (seen["day"], seen["path"]))
+    if row["stated_at"] is None or tagged["stated_at"] >= row["stated_at"]:
+        row |= {name: tagged[name] for name in ("resized", "tags", "regions", "stated_at", "conflict", "phash")}
+
+
+def _with_side(row: Row, placed: Row | None) -> Row:
+    if row["conflict"]:
+        return row | {"group": row["sha256"], "split": "excluded", "reason": f"conflict: {row['conflict']}"}
+    assert placed is not None
+    return row | {"group": placed["group"], "split": placed["split"], "reason": placed["reason"]}
+
+
+def _report(rows: pl.DataFrame, days: int, days_read: int) -> TrainingSetReport:
+    sides: Counter[str] = Counter(rows["split"].to_list())
+    tags: dict[str, dict[str, int]] = {}
+    for tag, split, number in rows.explode("tags").group_by("tags", "split").len().sort("tags", "split").iter_rows():
+        tags.setdefault(tag, {})[split] = number
+    reasons = Counter(reason.partition(":")[0] for reason in rows["reason"].to_list() if reason)
+    return TrainingSetReport(
+        images=rows.height,
+        train=sides["train"],
+        validation=sides["validation"],
+        test=sides["test"],
+        excluded=sides["excluded"],
+        days=days,
+        days_read=days_read,
+        tags=tags,
+        reasons=dict(reasons),
+    )
