@@ -65,8 +65,8 @@ def _place(new: Sequence[Row], known: Mapping[str, Row], training: Training, bit
     leaders = [row for row in known.values() if row["group"] == row["sha256"]]
     hashes = as_bits([row["phash"] for row in leaders])
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for row in known.values():
-        counts[row["tag"]][row["split"]] += 1
+    for old in known.values():
+        counts[old["tag"]][old["split"]] += 1
     placed: dict[str, Row] = {}
     # Digest order is as good as random, and the same on every machine.
     for image in sorted(new, key=lambda row: str(row["sha256"])):

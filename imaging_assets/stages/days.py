@@ -1,0 +1,148 @@
+"""Which steps of which day are behind? One listing per asset answers for all days.
+
+Belongs here: comparing what stands with what each step would read now. Does not: what a step reads (its `*_inputs` function) or when to
+ask for it (`defs/sensors.py`, `cli`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from imaging_assets.records.images import BlobInfo
+from imaging_assets.stages.digests import digest
+from imaging_assets.stages.images.raw import landed, landing_days, raw_inputs
+from imaging_assets.stages.images.resized import resized_inputs
+from imaging_assets.stages.insights import vector_inputs
+from imaging_assets.stages.manifests.labels import label_digests, label_files, label_inputs
+from imaging_assets.stages.manifests.tagged import tagged_inputs
+from imaging_assets.stages.manifests.training_sets import training_set_inputs
+from imaging_assets.stages.models.iterations import iteration_inputs
+from imaging_assets.stages.models.registry import Registry
+from imaging_assets.stages.pipeline import Pipeline
+from imaging_assets.stages.predictions import prediction_inputs
+from imaging_assets.stages.search import DaySources, document_inputs
+from imaging_assets.stages.state import ALL, Manifest
+
+CHAIN = (
+    "raw_images",
+    "resized_images",
+    "image_vectors",
+    "label_records",
+    "tagged_manifests",
+    "predictions",
+    "search_documents",
+)
+"""The steps of a day, in the order of the data; one run does them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """Steps of a day that are not done, in order, and a digest of what they would read; a later step may follow once these are done."""
+
+    day: str
+    steps: tuple[str, ...]
+    wanted: str
+
+
+class Days:
+    """What stands and what is behind, as of the moment each part is first looked at."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+        self._standing: dict[str, dict[str, list[Manifest]]] = {}
+
+    def newest(self, asset: str) -> dict[str, Manifest]:
+        """Newest manifest by key."""
+        return {key: manifests[-1] for key, manifests in self._all(asset).items()}
+
+    @cached_property
+    def known(self) -> list[str]:
+        """Every day with landed images or an inventory, oldest first."""
+        return sorted({*landing_days(self.pipeline), *self.newest("raw_images")})
+
+    @cached_property
+    def newest_tagged(self) -> str:
+        """The newest day with a tagged manifest, or ""."""
+        return max(self.newest("tagged_manifests"), default="")
+
+    @cached_property
+    def labels_of(self) -> Mapping[str, str]:
+        """Digest of the labels that concern each day, as of the newest label records."""
+        return label_digests(self.pipeline, self.newest("label_records").get(ALL))
+
+    @cached_property
+    def model_id(self) -> str | None:
+        """The published model."""
+        published = Registry(self.pipeline.store, self.pipeline.places.models).published()
+        return published.model_id if published else None
+
+    def labels_behind(self) -> str:
+        """What `label_records` would read, when it is not done; else ""."""
+        wanted = label_inputs(self.pipeline, label_files(self.pipeline), self.newest("resized_images"))
+        return "" if self._done("label_records", ALL, wanted) else wanted
+
+    def behind(self, day: str, blobs: list[BlobInfo] | None = None) -> Behind | None:
+        """The steps of a day's chain that are not done, or None.
+
+        Args:
+            blobs: The day's listing, where it is at hand.
+        """
+        wanted = {"raw_images": raw_inputs(landed(self.pipeline, day) if blobs is None else blobs)}
+        raw = self._stands("raw_images", day)
+        if raw is None or not self._done("raw_images", day, wanted["raw_images"]):
+            return Behind(day, CHAIN, digest(day, wanted["raw_images"]))
+        return self.behind_inside(day)
+
+    def behind_inside(self, day: str) -> Behind | None:
+        """As `behind`, without looking at the landing place."""
+        raw, resized = self._stands("raw_images", day), self._stands("resized_images", day)
+        if raw is None:
+            return None
+        wanted = {"resized_images": resized_inputs(self.pipeline, raw)}
+        if resized is not None:
+            wanted["image_vectors"] = vector_inputs(self.pipeline, resized)
+            wanted["tagged_manifests"] = tagged_inputs(resized, self.labels_of.get(day, ""))
+            wanted["predictions"] = prediction_inputs(resized, self.model_id)
+            if sources := self._sources(day):
+                wanted["search_documents"] = document_inputs(self.pipeline, sources)
+        missing = [step for step in CHAIN if step in wanted and not self._done(step, day, wanted[step])]
+        # A step whose inputs do not stand yet is behind too, but says nothing new about what is wanted.
+        missing += [step for step in CHAIN if step not in wanted and step not in ("raw_images", "label_records")]
+        return Behind(day, tuple(missing), digest(day, [wanted.get(step) for step in missing])) if missing else None
+
+    def training_set_behind(self) -> str:
+        """What `training_sets` of the newest tagged day would read, when it is not done; else ""."""
+        day = self.newest_tagged
+        if not day:
+            return ""
+        tagged = {key: manifest for key, manifest in self.newest("tagged_manifests").items() if key <= day}
+        wanted = training_set_inputs(self.pipeline, tagged)
+        return "" if self._done("training_sets", day, wanted) else wanted
+
+    def iteration_behind(self) -> str:
+        """What `training_iterations` of the newest tagged day would read, when it is not done; else ""."""
+        training_set = self._stands("training_sets", self.newest_tagged)
+        if training_set is None:
+            return ""
+        wanted = iteration_inputs(self.pipeline, training_set, self.newest_tagged)
+        return "" if self._done("training_iterations", training_set.key, wanted) else wanted
+
+    def _sources(self, day: str) -> DaySources | None:
+        found = {
+            asset: self._stands(asset, day) for asset in ("resized_images", "image_vectors", "tagged_manifests", "predictions")
+        }
+        resized, vectors, tagged, predictions = found.values()
+        if resized is None or vectors is None or tagged is None or predictions is None:
+            return None
+        return DaySources(resized=resized, vectors=vectors, tagged=tagged, predictions=predictions)
+
+    def _all(self, asset: str) -> dict[str, list[Manifest]]:
+        if asset not in self._standing:
+            self._standing[asset] = self.pipeline.manifests.standing(asset)
+        return self._standing[asset]
+
+    def _stands(self, asset: str, key: str) -> Manifest | None:
+        return next(reversed(self._all(asset).get(key, [])), None)
+
+    def _done(self, asset: str, key: str, wanted: str) -> bool:
+        return any(manifest.inputs == wanted for manifest in self._all(asset).get(key, []))

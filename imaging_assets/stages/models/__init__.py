@@ -1,0 +1,4 @@
+"""Steps of the group *models*: train when it is worth it, judge fairly, publish only what is better.
+
+`iterations` is the step, `evaluation` the judge, `registry` the memory of what was published, by what right, and the way back.
+"""

@@ -1,0 +1,75 @@
+"""The judge: how models do on the same test images, and whether the newer one may serve.
+
+Belongs here: scores and the verdict, pure. Does not: asking a model (`stages/predictions.py`), publishing (`registry`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from imaging_assets.policies import Training
+from imaging_assets.records.models import ClassificationKind, Evaluation, TagScore, TrainingImage, Verdict
+from imaging_assets.records.predictions import Scored
+
+MULTILABEL_THRESHOLD = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Verdict, its reason in a sentence, and the tag whose recall changed worst (as a difference of rates)."""
+
+    verdict: Verdict
+    reason: str
+    worst_tag: str
+    worst_tag_change: float
+
+
+def evaluate(
+    model_id: str, kind: ClassificationKind, images: Sequence[TrainingImage], scored: Mapping[str, Scored]
+) -> Evaluation:
+    """Score a model's answers against the tags of test images.
+
+    An answer is right when the most probable tag is the image's (multiclass), or when the tags of at least 0.5 are exactly the image's
+    (multilabel). An image the model could not answer counts as wrong.
+
+    Args:
+        images: Test images.
+        scored: The model's answer by sha256.
+    """
+    answers = {image.sha256: _answer(kind, scored.get(image.sha256)) for image in images}
+    right = sum(answers[image.sha256] == frozenset(image.tags) for image in images)
+    tags = sorted({tag for image in images for tag in image.tags})
+    per_tag = tuple(_tag_score(tag, images, answers) for tag in tags)
+    return Evaluation(model_id, len(images), right / len(images) if images else 0.0, per_tag)
+
+
+def judge(challenger: Evaluation, champion: Evaluation | None, policy: Training) -> Judgement:
+    """Whether the challenger may serve: better by more than the margin, and no tag much worse."""
+    if champion is None:
+        return Judgement("published", "It is the first model.", "", 0.0)
+    if challenger.images == 0:
+        return Judgement("kept champion", "There are no test images to compare on. Label more images.", "", 0.0)
+    before = {score.tag: score.recall for score in champion.per_tag}
+    changes = {score.tag: score.recall - before[score.tag] for score in challenger.per_tag}
+    worst = min(changes, key=lambda tag: (changes[tag], tag))
+    told = f"accuracy {challenger.accuracy:.3f} against {champion.accuracy:.3f} on the same {challenger.images} test images"
+    if challenger.accuracy <= champion.accuracy + policy.margin:
+        return Judgement("kept champion", f"Not better by more than {policy.margin:g}: {told}.", worst, changes[worst])
+    if changes[worst] < -policy.max_tag_drop:
+        reason = f"Recall of {worst!r} would fall by {-changes[worst]:.2f}, more than {policy.max_tag_drop:g} ({told})."
+        return Judgement("kept champion", reason, worst, changes[worst])
+    return Judgement("published", f"Better: {told}.", worst, changes[worst])
+
+
+def _answer(kind: ClassificationKind, scored: Scored | None) -> frozenset[str]:
+    if scored is None or not scored.predictions:
+        return frozenset()
+    if kind == "multiclass":
+        return frozenset({scored.predictions[0].tag})
+    return frozenset(prediction.tag for prediction in scored.predictions if prediction.probability >= MULTILABEL_THRESHOLD)
+
+
+def _tag_score(tag: str, images: Sequence[TrainingImage], answers: Mapping[str, frozenset[str]]) -> TagScore:
+    having = [image for image in images if tag in image.tags]
+    answered = [image for image in images if tag in answers[image.sha256]]
+    right = sum(tag in image.tags for image in answered)
+    return TagScore(tag, len(having), right / len(answered) if answered else 0.0, right / len(having) if having else 0.0)

@@ -1,0 +1,197 @@
+"""Step `training_iterations`: one model per training set worth training, judged against the one that serves.
+
+Belongs here: when to train, what to write down, when to publish. Does not: the training itself (`ports/trainer.py`), the judgement
+(`evaluation`). Rows are never rewritten: a day that is asked again only adds to them.
+
+Only the newest tagged day trains, so that a backfill of many days trains once. A model's id is its training set's digest: after a
+crash the same training is adopted, and a set that was trained before is never trained again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from imaging_assets.ports.trainer import Heartbeat
+from imaging_assets.records.manifests import Region
+from imaging_assets.records.models import Evaluation, PublishedModel, TrainedModel, TrainingImage
+from imaging_assets.stages.digests import digest
+from imaging_assets.stages.models.evaluation import evaluate, judge
+from imaging_assets.stages.models.registry import Clock, Registry, now_utc
+from imaging_assets.stages.pipeline import Pipeline
+from imaging_assets.stages.predictions import score_images
+from imaging_assets.stages.state import Draft, Manifest
+from imaging_assets.stages.tables import TRAINING_ITERATIONS, TRAINING_SETS
+
+RECIPE = "iterations-1"
+"""Raised when this step's output changes."""
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class IterationReport:
+    """The last row of the day, told for people; `trained` says whether a training ran now, `published` what serves since then."""
+
+    iterations: int
+    trained: bool
+    verdict: str
+    reason: str
+    model_id: str
+    accuracy: float
+    champion_accuracy: float
+    images: int
+    test_images: int
+    seconds: float
+    published: PublishedModel | None
+    evaluation: Evaluation | None
+
+
+def iteration_inputs(pipeline: Pipeline, training_set: Manifest, newest: str) -> str:
+    """Digest of what the step would read now; a day that stops being the newest is looked at once more, and trains nothing."""
+    policy = (pipeline.training.margin, pipeline.training.max_tag_drop)
+    return digest(RECIPE, pipeline.trainer.recipe, policy, training_set.rows, training_set.key >= newest)
+
+
+def training_digest(pipeline: Pipeline, images: Sequence[TrainingImage]) -> str:
+    """What a model would be trained and tested on, and by which trainer; where the images lie does not matter."""
+    content = [(image.sha256, image.tags, [asdict(region) for region in image.regions], image.split) for image in images]
+    return digest(pipeline.trainer.recipe, content)
+
+
+def iterate(
+    pipeline: Pipeline, training_set: Manifest, newest: str, heartbeat: Heartbeat, clock: Clock = now_utc
+) -> tuple[Draft, IterationReport]:
+    """Train on a day's training set if that is worth it, judge, and publish the better model.
+
+    Args:
+        newest: The newest tagged ISO day; only that one trains.
+        heartbeat: Told what the training is doing.
+
+    Raises:
+        TrainingError: The training ran and failed.
+    """
+    work = pipeline.manifests.begin(TRAINING_ITERATIONS, training_set.key, iteration_inputs(pipeline, training_set, newest))
+    before = work.previous()
+    if work.done:
+        return work.done, _report(before.to_dicts(), trained=False)
+    images = training_images(pipeline.manifests.read(training_set, TRAINING_SETS))
+    row: Row = {"training_digest": training_digest(pipeline, images), "images": len(images)}
+    row["model_id"] = f"{training_set.key.replace('-', '')}-{row['training_digest'][:8]}"
+    outcome = _Outcome(row)
+    if reason := _refusal(pipeline, training_set.key, newest, images):
+        row |= {"verdict": "not trained", "reason": reason, "model_id": ""}
+    elif twin := _trained_before(pipeline, row["training_digest"]):
+        row |= {"verdict": "reused", "reason": f"Model {twin} was trained on this very set.", "model_id": twin}
+    else:
+        outcome = _train(pipeline, row, images, heartbeat, clock)
+    rows = before.to_dicts()
+    if not _repeats(rows, outcome.row):
+        rows.append(dict.fromkeys(TRAINING_ITERATIONS.columns) | outcome.row | {"sequence": len(rows), "finished_at": clock()})
+    return work.draft(rows), _report(rows, trained=outcome.trained, published=outcome.published, evaluation=outcome.evaluation)
+
+
+def training_images(rows: pl.DataFrame) -> list[TrainingImage]:
+    """Rows of a training set that take part, in digest order."""
+    return [
+        TrainingImage(
+            sha256=row["sha256"],
+            blob=row["resized"],
+            tags=tuple(row["tags"]),
+            regions=tuple(Region(**region) for region in row["regions"] or ()),
+            group=row["group"],
+            split=row["split"],
+        )
+        for row in rows.filter(pl.col("split") != "excluded").sort("sha256").iter_rows(named=True)
+    ]
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    row: Row
+    trained: bool = False
+    published: PublishedModel | None = None
+    evaluation: Evaluation | None = None
+
+
+def _refusal(pipeline: Pipeline, day: str, newest: str, images: Sequence[TrainingImage]) -> str:
+    if day < newest:
+        return f"Only the newest tagged day trains, and {newest} is newer."
+    return pipeline.trainer.refusal(images)
+
+
+def _trained_before(pipeline: Pipeline, training_digest_now: str) -> str:
+    """Id of a model that was trained and judged on this very set, or ""."""
+    for entry in Registry(pipeline.store, pipeline.places.models).ledger():
+        if entry["event"] == "judged" and entry["training_digest"] == training_digest_now:
+            return str(entry["model_id"])
+    return ""
+
+
+def _train(pipeline: Pipeline, row: Row, images: Sequence[TrainingImage], heartbeat: Heartbeat, clock: Clock) -> _Outcome:
+    registry = Registry(pipeline.store, pipeline.places.models, clock)
+    model = pipeline.trainer.train(row["model_id"], images, lambda path: pipeline.store.read(path).data, heartbeat)
+    test = [image for image in images if image.split == "test"]
+    champion = registry.published()
+    ours = _evaluate(pipeline, model, model.model_id, test)
+    theirs = _evaluate(pipeline, model, champion.model_id, test) if champion else None
+    judgement = judge(ours, theirs, pipeline.training)
+    published = None
+    if judgement.verdict == "published":
+        pipeline.trainer.publish(model.model_id)
+        published = registry.publish(model.model_id, judgement.reason)
+    row = row | {
+        "verdict": judgement.verdict,
+        "reason": judgement.reason,
+        "kind": model.kind,
+        "tags": list(model.tags),
+        "test_images": len(test),
+        "accuracy": ours.accuracy,
+        "champion_id": champion.model_id if champion else "",
+        "champion_accuracy": theirs.accuracy if theirs else None,
+        "worst_tag": judgement.worst_tag,
+        "worst_tag_change": judgement.worst_tag_change,
+        "seconds": model.seconds,
+    }
+    facts = {name: row[name] for name in ("training_digest", "verdict", "reason", "accuracy", "champion_id", "champion_accuracy")}
+    registry.note("judged", model.model_id, **facts)
+    return _Outcome(row, trained=True, published=published, evaluation=ours)
+
+
+def _evaluate(pipeline: Pipeline, model: TrainedModel, model_id: str, test: Sequence[TrainingImage]) -> Evaluation:
+    answers, _ = score_images(pipeline, model_id, {image.sha256: image.blob for image in test})
+    return evaluate(model_id, model.kind, test, answers)
+
+
+def _repeats(rows: Sequence[Row], row: Row) -> bool:
+    """Whether the day's last row already says this."""
+    said = ("training_digest", "verdict", "reason", "model_id")
+    return bool(rows) and all(rows[-1][name] == row[name] for name in said)
+
+
+def _report(
+    rows: Sequence[Row], *, trained: bool, published: PublishedModel | None = None, evaluation: Evaluation | None = None
+) -> IterationReport:
+    last = rows[-1]
+    return IterationReport(
+        iterations=len(rows),
+        trained=trained,
+        verdict=last["verdict"],
+        reason=last["reason"],
+        model_id=last["model_id"],
+        accuracy=last.get("accuracy") or 0.0,
+        champion_accuracy=last.get("champion_accuracy") or 0.0,
+        images=last["images"],
+        test_images=last.get("test_images") or 0,
+        seconds=last.get("seconds") or 0.0,
+        published=published,
+        evaluation=evaluation,
+    )
+
+
+def finished_at(rows: pl.DataFrame) -> datetime | None:
+    """When the last training of a day's iterations ended, or None."""
+    times = rows.filter(pl.col("seconds").is_not_null())["finished_at"].to_list()
+    return max(times, default=None)

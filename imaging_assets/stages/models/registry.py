@@ -1,0 +1,90 @@
+"""Which model serves, and the append-only ledger of how that came about.
+
+Belongs here: `models/published.json` (written only over the version that was read) and `models/ledger/`. Does not: judging
+(`evaluation`), the models themselves (the trainer's).
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from imaging_assets.errors import BlobNotFoundError, UsageError
+from imaging_assets.ports.blob_store import BlobStore
+from imaging_assets.records.models import PublishedModel
+
+Clock = Callable[[], datetime]
+
+
+def now_utc() -> datetime:
+    """The time now, UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Published model and ledger inside the place for models."""
+
+    store: BlobStore
+    folder: str = "models"
+    clock: Clock = now_utc
+
+    def published(self) -> PublishedModel | None:
+        """The model that serves now, or None."""
+        return self._read()[0]
+
+    def publish(self, model_id: str, reason: str) -> PublishedModel:
+        """Let a model serve.
+
+        Raises:
+            BlobConflictError: Another run published at the same time.
+        """
+        current, etag = self._read()
+        previous = current.model_id if current else None
+        return self._serve(PublishedModel(model_id, self.clock().isoformat(), previous, reason), etag, "published")
+
+    def rollback(self) -> PublishedModel:
+        """Let the model serve again that served before.
+
+        Raises:
+            UsageError: There is none.
+        """
+        current, etag = self._read()
+        if current is None or current.previous is None:
+            raise UsageError("No model was published before the present one. Train another with `imaging-assets run`.")
+        before: dict[str, Any] = next(
+            (entry for entry in reversed(self.ledger()) if entry.get("model_id") == current.previous), {}
+        )
+        back = PublishedModel(
+            current.previous, self.clock().isoformat(), before.get("previous"), f"rolled back from {current.model_id}"
+        )
+        return self._serve(back, etag, "rolled back")
+
+    def note(self, event: str, model_id: str, **facts: object) -> None:
+        """Add an entry to the ledger; entries are never changed."""
+        at = self.clock()
+        name = f"{at:%Y%m%dT%H%M%S%f}-{event.replace(' ', '-')}-{model_id}.json"
+        text = json.dumps({"event": event, "model_id": model_id, "at": at.isoformat(), **facts}, sort_keys=True)
+        self.store.write(f"{self.folder}/ledger/{name}", text.encode())
+
+    def ledger(self) -> list[dict[str, Any]]:
+        """All entries, oldest first."""
+        return [json.loads(self.store.read(blob.path).data) for blob in self.store.list_blobs(f"{self.folder}/ledger/")]
+
+    def judged(self, model_id: str) -> bool:
+        """Whether a verdict on this model is in the ledger."""
+        return any(blob.path.endswith(f"-judged-{model_id}.json") for blob in self.store.list_blobs(f"{self.folder}/ledger/"))
+
+    def _read(self) -> tuple[PublishedModel | None, str | None]:
+        try:
+            blob = self.store.read(f"{self.folder}/published.json")
+        except BlobNotFoundError:
+            return None, None
+        return PublishedModel(**json.loads(blob.data)), blob.etag
+
+    def _serve(self, model: PublishedModel, etag: str | None, event: str) -> PublishedModel:
+        data = json.dumps(asdict(model), sort_keys=True, indent=1).encode()
+        self.store.write(f"{self.folder}/published.json", data, if_match=etag, if_absent=etag is None)
+        self.note(event, model.model_id, previous=model.previous, reason=model.reason)
+        return model
