@@ -88,7 +88,7 @@ class Training(_Group):
     margin: float = Field(
         0.0, ge=0, le=1, description="A challenger is published when its accuracy is more than this above the champion's."
     )
-    max_tag_drop: float = Field(0.1, ge=0, le=1, description="... and no tag's recall falls by more than this.")
+    max_tag_drop: float = Field(0.2, ge=0, le=1, description="... and no tag's recall falls by more than this.")
 
 
 class Rollout(_Group):

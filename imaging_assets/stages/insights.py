@@ -55,9 +55,7 @@ def embed_day(pipeline: Pipeline, resized: Manifest) -> tuple[Draft, VectorRepor
         frames.append(table.frame(pl.DataFrame(rows, schema=dict(table.columns))))
         if start + _BATCH < len(todo):  # the last batch goes straight into the manifest
             work.journal.append(table, frames[-1])
-    return (draft := work.draft(pl.concat(frames))), VectorReport(
-        len(thumbnails), len(todo), draft.table.asset and embedder.embedding_id
-    )
+    return work.draft(pl.concat(frames)), VectorReport(len(thumbnails), len(todo), embedder.embedding_id)
 
 
 def embed_query(pipeline: Pipeline, data: bytes) -> npt.NDArray[np.float32]:

@@ -18,7 +18,7 @@ from imaging_assets.ports.trainer import Heartbeat
 from imaging_assets.records.manifests import Region
 from imaging_assets.records.models import Evaluation, PublishedModel, TrainedModel, TrainingImage
 from imaging_assets.stages.digests import digest
-from imaging_assets.stages.models.evaluation import evaluate, judge
+from imaging_assets.stages.models.evaluation import Judgement, evaluate, judge
 from imaging_assets.stages.models.registry import Clock, Registry, now_utc
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.predictions import score_images
@@ -137,11 +137,12 @@ def _train(pipeline: Pipeline, row: Row, images: Sequence[TrainingImage], heartb
     champion = registry.published()
     ours = _evaluate(pipeline, model, model.model_id, test)
     theirs = _evaluate(pipeline, model, champion.model_id, test) if champion else None
-    judgement = judge(ours, theirs, pipeline.training)
-    published = None
-    if judgement.verdict == "published":
-        pipeline.trainer.publish(model.model_id)
-        published = registry.publish(model.model_id, judgement.reason)
+    if champion and champion.model_id == model.model_id:
+        judgement = Judgement("published", champion.reason, "", 0.0)  # a run before us ended between publication and its manifest
+        published = champion
+    else:
+        judgement = judge(ours, theirs, pipeline.training)
+        published = _publish(pipeline, registry, model.model_id, judgement)
     row = row | {
         "verdict": judgement.verdict,
         "reason": judgement.reason,
@@ -158,6 +159,13 @@ def _train(pipeline: Pipeline, row: Row, images: Sequence[TrainingImage], heartb
     facts = {name: row[name] for name in ("training_digest", "verdict", "reason", "accuracy", "champion_id", "champion_accuracy")}
     registry.note("judged", model.model_id, **facts)
     return _Outcome(row, trained=True, published=published, evaluation=ours)
+
+
+def _publish(pipeline: Pipeline, registry: Registry, model_id: str, judgement: Judgement) -> PublishedModel | None:
+    if judgement.verdict != "published":
+        return None
+    pipeline.trainer.publish(model_id)
+    return registry.publish(model_id, judgement.reason)
 
 
 def _evaluate(pipeline: Pipeline, model: TrainedModel, model_id: str, test: Sequence[TrainingImage]) -> Evaluation:
