@@ -6,6 +6,7 @@ ask for it (`defs/sensors.py`, `cli`).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 
 from imaging_assets.records.images import BlobInfo
@@ -102,7 +103,7 @@ class Days:
         if resized is not None:
             wanted["image_vectors"] = vector_inputs(self.pipeline, resized)
             wanted["tagged_manifests"] = tagged_inputs(resized, self.labels_of.get(day, ""))
-            wanted["predictions"] = prediction_inputs(resized, self.model_id)
+            wanted["predictions"] = self._wanted_predictions(day, resized)
             if sources := self._sources(day):
                 wanted["search_documents"] = document_inputs(self.pipeline, sources)
         missing = [step for step in CHAIN if step in wanted and not self._done(step, day, wanted[step])]
@@ -126,6 +127,20 @@ class Days:
             return ""
         wanted = iteration_inputs(self.pipeline, training_set, self.newest_tagged)
         return "" if self._done("training_iterations", training_set.key, wanted) else wanted
+
+    def _wanted_predictions(self, day: str, resized: Manifest) -> str:
+        """By the published model; outside the rollout window any model that was ever published will do."""
+        newest = max(self.known, default=day)
+        if (date.fromisoformat(newest) - date.fromisoformat(day)).days > self.pipeline.rollout.days:
+            for model_id in self._ever_published:
+                if self._done("predictions", day, wanted := prediction_inputs(resized, model_id)):
+                    return wanted
+        return prediction_inputs(resized, self.model_id)
+
+    @cached_property
+    def _ever_published(self) -> set[str]:
+        ledger = Registry(self.pipeline.store, self.pipeline.places.models).ledger()
+        return {str(entry["model_id"]) for entry in ledger if entry["event"] in ("published", "rolled back")}
 
     def _sources(self, day: str) -> DaySources | None:
         found = {

@@ -139,7 +139,7 @@ def _train(pipeline: Pipeline, row: Row, images: Sequence[TrainingImage], heartb
     theirs = _evaluate(pipeline, model, champion.model_id, test) if champion else None
     if champion and champion.model_id == model.model_id:
         judgement = Judgement("published", champion.reason, "", 0.0)  # a run before us ended between publication and its manifest
-        published = champion
+        published: PublishedModel | None = champion
     else:
         judgement = judge(ours, theirs, pipeline.training)
         published = _publish(pipeline, registry, model.model_id, judgement)

@@ -1,0 +1,72 @@
+"""Group *images*: what landed on a day, then each image within its limits."""
+
+import warnings
+
+import dagster as dg
+
+from imaging_assets.defs import metadata
+from imaging_assets.defs.partitions import DAILY
+from imaging_assets.stages.images.raw import take_inventory
+from imaging_assets.stages.images.resized import resize_day
+from imaging_assets.stages.pipeline import Pipeline
+from imaging_assets.stages.state import Draft, Manifest
+from imaging_assets.stages.tables import RAW_IMAGES, RESIZED_IMAGES
+
+# Checks per partition are in preview; they are what this project needs, and the version of dagster is pinned.
+warnings.filterwarnings("ignore", category=dg.PreviewWarning, message=".*partitions_def on an AssetCheckSpec.*")
+
+
+class InventoryConfig(dg.Config):
+    """How to take an inventory."""
+
+    accept_deletions: bool = False
+    """Believe that many images were deleted on purpose."""
+
+
+@dg.asset(
+    partitions_def=DAILY, group_name="images", kinds={"azureblob", "parquet"}, owners=["team:imaging"], io_manager_key="manifests"
+)
+def raw_images(
+    context: dg.AssetExecutionContext, config: InventoryConfig, pipeline: dg.ResourceParam[Pipeline]
+) -> dg.MaterializeResult[Draft]:
+    """Inventory of the images that landed on the day; never reads or changes one."""
+    draft, report = take_inventory(pipeline, context.partition_key, accept_deletions=config.accept_deletions)
+    return metadata.materialized(draft, metadata.of_inventory(report))
+
+
+@dg.asset(
+    partitions_def=DAILY, group_name="images", kinds={"python", "parquet"}, owners=["team:imaging"], io_manager_key="manifests"
+)
+def resized_images(raw_images: Manifest, pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeResult[Draft]:
+    """Each landed image upright and within the limits of size, or quarantined with its reason."""
+    draft, report = resize_day(pipeline, raw_images)
+    return metadata.materialized(draft, metadata.of_resize(report))
+
+
+@dg.asset_check(asset=resized_images, partitions_def=DAILY, blocking=True)
+def resized_images_are_complete(
+    context: dg.AssetCheckExecutionContext, resized_images: Manifest, pipeline: dg.ResourceParam[Pipeline]
+) -> dg.AssetCheckResult:
+    """Every landed image is there: resized, or quarantined with a reason."""
+    landed = pipeline.manifests.read(pipeline.manifests.find(RAW_IMAGES.asset, context.partition_key), RAW_IMAGES)
+    rows = pipeline.manifests.read(resized_images, RESIZED_IMAGES)
+    unexplained = rows.filter(
+        (rows["status"] == "quarantined") & rows["reason"].is_null()
+        | (rows["status"] != "quarantined") & rows["resized"].is_null()
+    )
+    missing = sorted(set(landed["path"]) ^ set(rows["path"]))
+    return dg.AssetCheckResult(
+        passed=not missing and unexplained.is_empty(),
+        metadata={"landed": landed.height, "rows": rows.height, "unexplained": unexplained.height, "missing": missing[:50]},
+    )
+
+
+@dg.asset_check(asset=resized_images, partitions_def=DAILY)
+def resized_images_are_readable(resized_images: Manifest, pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
+    """No image was quarantined; those that were are listed with their reason."""
+    rows = pipeline.manifests.read(resized_images, RESIZED_IMAGES)
+    bad = rows.filter(rows["status"] == "quarantined").select("path", "reason", "detail").rows()
+    facts = {"quarantined": dg.MetadataValue.int(len(bad))} | (
+        {"images": metadata.table(["path", "reason", "detail"], bad)} if bad else {}
+    )
+    return dg.AssetCheckResult(passed=not bad, severity=dg.AssetCheckSeverity.WARN, metadata=facts)

@@ -1,0 +1,72 @@
+"""Group *manifests*: what people said, which image it is about, and what may be trained on."""
+
+import dagster as dg
+import polars as pl
+
+from imaging_assets.defs import metadata
+from imaging_assets.defs.partitions import DAILY, EVERY_DAY_SO_FAR
+from imaging_assets.stages.manifests.labels import refresh_labels
+from imaging_assets.stages.manifests.tagged import tag_day
+from imaging_assets.stages.manifests.training_sets import gather_training_set
+from imaging_assets.stages.pipeline import Pipeline
+from imaging_assets.stages.state import Draft, Manifest
+from imaging_assets.stages.tables import LABEL_RECORDS, TRAINING_SETS
+
+
+@dg.asset(
+    group_name="manifests", kinds={"csv", "parquet"}, owners=["team:imaging"], io_manager_key="manifests", pool="label_records"
+)
+def label_records(resized_images: dict[str, Manifest], pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeResult[Draft]:
+    """Every statement of every label file, bound to the image it means; nothing is ever removed."""
+    draft, report = refresh_labels(pipeline, resized_images)
+    return metadata.materialized(draft, metadata.of_labels(report))
+
+
+@dg.asset_check(asset=label_records)
+def label_records_find_their_images(label_records: Manifest, pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
+    """Every line of every label file names exactly one image; the others are listed with file, line and reason."""
+    rows = pipeline.manifests.read(label_records, LABEL_RECORDS)
+    open_rows = (
+        rows.filter((rows["status"] != "bound") & rows["retracted_at"].is_null())
+        .select("file", "line", "selector", "reason")
+        .rows()
+    )
+    facts: metadata.Metadata = {"open": dg.MetadataValue.int(len(open_rows))}
+    if open_rows:
+        facts["lines"] = metadata.table(["file", "line", "names", "reason"], open_rows)
+    return dg.AssetCheckResult(passed=not open_rows, severity=dg.AssetCheckSeverity.WARN, metadata=facts)
+
+
+@dg.asset(partitions_def=DAILY, group_name="manifests", kinds={"parquet"}, owners=["team:imaging"], io_manager_key="manifests")
+def tagged_manifests(
+    resized_images: Manifest, label_records: Manifest, pipeline: dg.ResourceParam[Pipeline]
+) -> dg.MaterializeResult[Draft]:
+    """Every landed image with the tags that hold for it; the durable record, whatever service trains on it."""
+    draft, report = tag_day(pipeline, resized_images, label_records)
+    return metadata.materialized(draft, metadata.of_tagged(report))
+
+
+@dg.asset(
+    partitions_def=DAILY,
+    ins={"tagged_manifests": dg.AssetIn(partition_mapping=EVERY_DAY_SO_FAR)},
+    group_name="manifests",
+    kinds={"parquet"},
+    owners=["team:imaging"],
+    io_manager_key="manifests",
+)
+def training_sets(
+    context: dg.AssetExecutionContext, tagged_manifests: dict[str, Manifest], pipeline: dg.ResourceParam[Pipeline]
+) -> dg.MaterializeResult[Draft]:
+    """Every distinct labelled image of this and all earlier days, each for ever on its side of the split."""
+    draft, report = gather_training_set(pipeline, context.partition_key, tagged_manifests)
+    return metadata.materialized(draft, metadata.of_training_set(report))
+
+
+@dg.asset_check(asset=training_sets, partitions_def=DAILY, blocking=True)
+def training_sets_do_not_leak(training_sets: Manifest, pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
+    """No group of near-duplicates is on two sides of the split."""
+    rows = pipeline.manifests.read(training_sets, TRAINING_SETS).filter(pl.col("split") != "excluded")
+    torn = rows.group_by("group").agg(pl.col("split").n_unique()).filter(pl.col("split") > 1)
+    return dg.AssetCheckResult(
+        passed=torn.is_empty(), metadata={"groups": rows["group"].n_unique(), "torn": torn["group"].to_list()[:50]}
+    )

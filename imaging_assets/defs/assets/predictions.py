@@ -1,0 +1,25 @@
+"""Group *predictions*: what the published model sees."""
+
+import dagster as dg
+
+from imaging_assets.defs import metadata
+from imaging_assets.defs.assets.models import published_model
+from imaging_assets.defs.partitions import DAILY
+from imaging_assets.stages.pipeline import Pipeline
+from imaging_assets.stages.predictions import predict_day
+from imaging_assets.stages.state import Draft, Manifest
+
+
+@dg.asset(
+    partitions_def=DAILY,
+    deps=[published_model],
+    group_name="predictions",
+    kinds={"onnx", "parquet"},
+    owners=["team:imaging"],
+    io_manager_key="manifests",
+    pool="custom_vision_prediction",
+)
+def predictions(resized_images: Manifest, pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeResult[Draft]:
+    """Tags and probabilities of each image by the published model, asked once per image and model."""
+    draft, report = predict_day(pipeline, resized_images)
+    return metadata.materialized(draft, metadata.of_predictions(report))
