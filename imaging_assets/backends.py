@@ -18,6 +18,14 @@ def store_folder(settings: Settings) -> Path:
     return settings.home / "store"
 
 
+def create_store(settings: Settings) -> None:
+    """Make the embedded store where there is none; other profiles' stores are made by their deployment."""
+    if settings.profile == "embedded":
+        from imaging_assets.embedded.blob_store import DirectoryBlobStore  # noqa: PLC0415
+
+        DirectoryBlobStore.create(store_folder(settings))
+
+
 def build(settings: Settings) -> Pipeline:
     """Everything the steps need.
 

@@ -22,6 +22,12 @@ from imaging_assets.policies import Deletions, Labels, Partitions, Places, Resiz
 PROJECT_FILE = Path("imaging.toml")
 """The file a user writes (or `imaging-assets init`), looked for in the current folder."""
 
+HOME_VARIABLE = "IMAGING_HOME"
+"""Names the state folder."""
+
+CONFIG_VARIABLE = "IMAGING_CONFIG"
+"""Names the user's file for processes that take no arguments (`--config` sets it for those it starts)."""
+
 REMEMBERED_FILE = "imaging.toml"
 """The file inside the state folder that commands write."""
 
@@ -63,14 +69,17 @@ def load_settings(project_file: Path | None = None) -> Settings:
     """Settings from all sources.
 
     Args:
-        project_file: The user's file; `imaging.toml` here when None, which may be absent.
+        project_file: The user's file; by default the one `IMAGING_CONFIG` names, else `imaging.toml` here, which may be absent.
 
     Raises:
         SettingsError: A file cannot be read, or a setting is unknown or out of range.
     """
+    named = os.environ.get(CONFIG_VARIABLE)
+    project_file = project_file or (Path(named) if named else None)
     yours = _read_toml(project_file or PROJECT_FILE, required=project_file is not None)
-    home = Path(os.environ.get("IMAGING_HOME") or yours.get("home") or ".imaging")
+    home = Path(os.environ.get(HOME_VARIABLE) or yours.get("home") or ".imaging")
     remembered = _read_toml(home / REMEMBERED_FILE, required=False)
+    _check_variables()
     try:
         return Settings(**_merged(remembered, yours))
     except ValidationError as error:
@@ -78,8 +87,9 @@ def load_settings(project_file: Path | None = None) -> Settings:
 
 
 def remember_start(settings: Settings, day: date) -> Settings:
-    """Move the first day back to `day` if it is later now, and remember that in the state folder."""
-    if day >= settings.partitions.start:
+    """Let the days begin no later than `day`, and remember that in the state folder; a start you set yourself only moves back."""
+    known = settings.partitions.start if "start" in settings.partitions.model_fields_set else None
+    if known is not None and day >= known:
         return settings
     settings.home.mkdir(parents=True, exist_ok=True)
     text = (
@@ -87,7 +97,8 @@ def remember_start(settings: Settings, day: date) -> Settings:
         f"[partitions]\nstart = {day.isoformat()}\n"
     )
     (settings.home / REMEMBERED_FILE).write_text(text, encoding="utf-8")
-    return settings.model_copy(update={"partitions": settings.partitions.model_copy(update={"start": day})})
+    start = Partitions(start=day, timezone=settings.partitions.timezone)
+    return settings.model_copy(update={"partitions": start})
 
 
 def _read_toml(path: Path, *, required: bool) -> dict[str, Any]:
@@ -101,6 +112,14 @@ def _read_toml(path: Path, *, required: bool) -> dict[str, Any]:
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise SettingsError(f"{path} cannot be read: {error}. Mend that line.") from error
+
+
+def _check_variables() -> None:
+    """A misspelt variable would otherwise be ignored without a word."""
+    known = {f"IMAGING_{name}".upper() for name in Settings.model_fields} | {CONFIG_VARIABLE}
+    for name in os.environ:
+        if name.upper().startswith("IMAGING_") and name.upper().split("__")[0] not in known:
+            raise SettingsError(f"There is no setting {name}. Known are {', '.join(sorted(known))}.")
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def resize_day(pipeline: Pipeline, raw: Manifest) -> tuple[Draft, ResizeReport]:
     known = {row["sha256"]: row for row in [*before.iter_rows(named=True), *carried] if _reusable(row, recipe(pipeline.resize))}
     fresh = list(_resize_in_batches(pipeline, todo, known, work))
     rows = RESIZED_IMAGES.frame([*carried, *fresh])
-    groups = _duplicate_groups(rows, pipeline.resize.near_duplicate_bits)
+    groups = duplicate_groups(rows, pipeline.resize.near_duplicate_bits)
     rows = rows.with_columns(pl.Series("duplicate_group", groups, pl.String()))
     sheet = base64.b64encode(_sheet(pipeline, rows)).decode()
     draft = work.draft(rows, {"contact_sheet": sheet})
@@ -181,7 +181,7 @@ def _copied(store: BlobStore, source: str, target: str, etag: str) -> bool:
     return True
 
 
-def _duplicate_groups(rows: pl.DataFrame, bits: int) -> list[str]:
+def duplicate_groups(rows: pl.DataFrame, bits: int) -> list[str]:
     """For each row the sha256 of the first image it looks like, or "" where it is the only one of its kind."""
     usable = [(place, row["sha256"], row["phash"]) for place, row in enumerate(rows.iter_rows(named=True)) if row["phash"]]
     hashes = as_bits([phash for _, _, phash in usable])

@@ -1,0 +1,181 @@
+"""The typer application: options, commands, and errors as exit codes.
+
+Belongs here: names, help texts and options of commands. Does not: what a command does (the module of its name).
+"""
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from imaging_assets.cli.output import Session, complain
+from imaging_assets.errors import ConsentRequiredError, ImagingError, SettingsError, UsageError
+
+OK, FAILED, USAGE, NEEDS_CONSENT = 0, 1, 2, 3
+
+app = typer.Typer(
+    help="Images in blob storage as Dagster assets: resized, tagged, trained, predicted, searchable.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Day = Annotated[str | None, typer.Option("--day", help="One day, as 2026-11-19.")]
+Since = Annotated[str | None, typer.Option("--since", help="First day of a range.")]
+Until = Annotated[str | None, typer.Option("--until", help="Last day of a range.")]
+
+
+def run_app() -> int:
+    """Run a command line; returns the exit code."""
+    try:
+        code = app(standalone_mode=False)
+    except ConsentRequiredError as error:
+        complain(str(error))
+        return NEEDS_CONSENT
+    except (UsageError, SettingsError) as error:
+        complain(str(error))
+        return USAGE
+    except ImagingError as error:
+        complain(str(error))
+        return FAILED
+    except typer.Abort:
+        return FAILED
+    except typer.TyperException as error:
+        complain(getattr(error, "format_message", error.__str__)())
+        return USAGE
+    return code if isinstance(code, int) else OK
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    config: Annotated[Path | None, typer.Option("--config", help="Settings file instead of ./imaging.toml.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")] = False,
+) -> None:
+    """Images in blob storage as Dagster assets: resized, tagged, trained, predicted, searchable."""
+    context.obj = Session(config, as_json)
+
+
+@app.command()
+def init(context: typer.Context) -> None:
+    """Write imaging.toml, dagster.yaml and workspace.yaml into this folder; existing files stay."""
+    from imaging_assets.cli.project import write_project  # noqa: PLC0415 - each command pays only for itself
+
+    write_project(context.obj, Path.cwd())
+
+
+@app.command()
+def demo(
+    context: typer.Context,
+    digits: Annotated[bool, typer.Option("--digits", help="scikit-learn's handwritten digits instead of scenes.")] = False,
+) -> None:
+    """Run the whole job over a made-up data set of a few days."""
+    from imaging_assets.cli.demo import run_demo  # noqa: PLC0415
+
+    raise typer.Exit(run_demo(context.obj, digits=digits))
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(help="Folder of pictures; its sub-folders are the labels.")],
+    day: Day = None,
+    labels: Annotated[bool, typer.Option("--labels/--no-labels", help="Take the first sub-folder as the label.")] = True,
+    again: Annotated[bool, typer.Option("--again", help="Upload what is already there, too.")] = False,
+) -> None:
+    """Upload a folder to the landing place; what is already there is skipped."""
+    from imaging_assets.cli.add import add_folder  # noqa: PLC0415
+
+    add_folder(context.obj, folder, parse_day(day) or datetime.now().astimezone().date(), labels=labels, again=again)
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    day: Day = None,
+    since: Since = None,
+    until: Until = None,
+    accept_deletions: Annotated[
+        bool, typer.Option("--accept-deletions", help="Believe that many images were deleted on purpose.")
+    ] = False,
+) -> None:
+    """Bring every day that is behind up to date, then train if that is worth it."""
+    from imaging_assets.cli.run import run_days  # noqa: PLC0415
+
+    raise typer.Exit(run_days(context.obj, parse_day(day), parse_day(since), parse_day(until), accept_deletions=accept_deletions))
+
+
+@app.command()
+def ui(
+    context: typer.Context,
+    port: Annotated[int, typer.Option("--port", help="Port of the web interface.")] = 3000,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+) -> None:
+    """Start Dagster's web interface and daemon over this folder's history."""
+    from imaging_assets.cli.project import start_ui  # noqa: PLC0415
+
+    raise typer.Exit(start_ui(context.obj, host, port))
+
+
+@app.command()
+def search(
+    context: typer.Context,
+    text: Annotated[str, typer.Argument(help="Words to find; nothing finds everything.")] = "",
+    where: Annotated[
+        list[str] | None, typer.Option("--where", help="Condition such as tags=cat, day>=2026-11-01, predicted!=dog.")
+    ] = None,
+    like: Annotated[
+        str | None, typer.Option("--like", help="A picture file, or an image of the store, to find look-alikes of.")
+    ] = None,
+    facet: Annotated[list[str] | None, typer.Option("--facet", help="Count the values of a field.")] = None,
+    sort: Annotated[str | None, typer.Option("--sort", help="Field to sort by; -field for descending.")] = None,
+    top: Annotated[int, typer.Option("--top", min=1, max=1000)] = 20,
+) -> None:
+    """Find images by words, conditions, or likeness."""
+    from imaging_assets.cli.search import search_images  # noqa: PLC0415
+
+    search_images(context.obj, text, where or [], like=like, facets=facet or [], sort=sort, top=top)
+
+
+@app.command()
+def why(
+    context: typer.Context,
+    image: Annotated[str, typer.Argument(help="Path, unique end of a path, or at least 8 digits of the sha256.")],
+) -> None:
+    """Tell an image's whole story: where it landed, what became of it, and why."""
+    from imaging_assets.cli.why import tell_story  # noqa: PLC0415
+
+    tell_story(context.obj, image)
+
+
+@app.command()
+def gc(
+    context: typer.Context,
+    days: Annotated[float, typer.Option("--older-than", min=0, help="Keep what is younger than so many days.")] = 7,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell.")] = False,
+) -> None:
+    """Delete resized images and thumbnails that no day refers to; never an original."""
+    from imaging_assets.cli.upkeep import collect_garbage  # noqa: PLC0415
+
+    collect_garbage(context.obj, days, dry_run=dry_run)
+
+
+@app.command()
+def rollback(context: typer.Context) -> None:
+    """Let the model serve again that served before the present one."""
+    from imaging_assets.cli.upkeep import roll_back  # noqa: PLC0415
+
+    roll_back(context.obj)
+
+
+def parse_day(text: str | None) -> date | None:
+    """The day, or None for None.
+
+    Raises:
+        UsageError: It is no ISO date.
+    """
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise UsageError(f"{text!r} is not a day. Write it as 2026-11-19.") from error

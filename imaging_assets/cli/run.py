@@ -1,0 +1,132 @@
+"""`imaging-assets run`: bring every day that is behind up to date, train if that is worth it, let a new model reach older days.
+
+Belongs here: the order of things when a person (or cron) starts them; the sensors do the same bit by bit. Does not: deciding what is
+behind (`stages/days.py`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+
+from imaging_assets.cli.lines import lines_of
+from imaging_assets.cli.output import Session, complain
+from imaging_assets.cli.runs import Runner, RunOutcome
+from imaging_assets.errors import UsageError
+from imaging_assets.stages.days import CHAIN, Behind, Days
+
+OK, FAILED, NEEDS_CONSENT = 0, 1, 3
+
+_PASSES = 4
+"""Labels that follow moved images, and a new model, may put days behind again; more rounds than this mean a fault."""
+
+
+@dataclass
+class Progress:
+    """What one invocation did."""
+
+    runner: Runner
+    say: Callable[[str], None]
+    outcomes: list[RunOutcome] = field(default_factory=list)
+    failed: set[str] = field(default_factory=set)
+
+    def start(self, assets: tuple[str, ...], day: str | None, *, accept_deletions: bool = False) -> RunOutcome:
+        """Run and tell."""
+        outcome = self.runner.run(assets, day, accept_deletions=accept_deletions)
+        self.outcomes.append(outcome)
+        for line in lines_of(outcome):
+            self.say(line)
+        if outcome.failure:
+            self.failed.add(outcome.key)
+        return outcome
+
+    @property
+    def exit_code(self) -> int:
+        """0, 1 when a step failed, 3 when only consent is missing."""
+        kinds = {outcome.failure.error_kind for outcome in self.outcomes if outcome.failure}
+        return OK if not kinds else NEEDS_CONSENT if kinds == {"MassDeletionError"} else FAILED
+
+
+def run_days(
+    session: Session, day: date | None, since: date | None, until: date | None, *, accept_deletions: bool = False
+) -> int:
+    """The command; returns its exit code.
+
+    Raises:
+        UsageError: The day has no images, or day and range are both given.
+    """
+    if day and (since or until):
+        raise UsageError("--day and --since/--until exclude each other. Give one of them.")
+    with Runner(session.settings()) as runner:
+        progress = Progress(runner, session.say)
+        chosen = _chosen(Days(runner.pipeline).known, day, since, until)
+        if day:
+            progress.start(CHAIN, chosen[0], accept_deletions=accept_deletions)
+        bring_up_to_date(progress, chosen, accept_deletions=accept_deletions)
+        idle = [key for key in chosen if key not in {outcome.key for outcome in progress.outcomes}]
+        if idle:
+            session.say(f"{len(idle)} of {len(chosen)} days were up to date: no image read, no model asked, no document sent.")
+    for key in sorted(progress.failed):
+        complain(f"{key} failed; the other days are done. What to do stands in its line above.")
+    session.answer(
+        {"runs": [_as_json(outcome) for outcome in progress.outcomes], "up_to_date": idle, "failed": sorted(progress.failed)}
+    )
+    return progress.exit_code
+
+
+def bring_up_to_date(progress: Progress, chosen: list[str], *, accept_deletions: bool = False) -> None:
+    """Run what is behind, of the chosen days and of training, until nothing is."""
+    for _ in range(_PASSES):
+        days = Days(progress.runner.pipeline)
+        if "all" not in progress.failed and days.newest("resized_images") and days.labels_behind():
+            progress.start(("label_records",), None)
+            days = Days(progress.runner.pipeline)
+        behind = [found for key in chosen if key not in progress.failed and (found := days.behind(key))]
+        for found in _rollout_last(behind):
+            progress.start(_selection(found), found.day, accept_deletions=accept_deletions)
+        trained = _train(progress)
+        if not behind and not trained:
+            return
+
+
+def _train(progress: Progress) -> bool:
+    """Gather and train as of the newest tagged day; whether anything was run."""
+    days = Days(progress.runner.pipeline)
+    newest = days.newest_tagged
+    if not newest or f"training {newest}" in progress.failed or not (days.training_set_behind() or days.iteration_behind()):
+        return False
+    outcome = progress.start(("training_sets", "training_iterations"), newest)
+    if outcome.failure:
+        progress.failed.discard(newest)
+        progress.failed.add(f"training {newest}")
+    return True
+
+
+def _selection(found: Behind) -> tuple[str, ...]:
+    """A new model alone needs predictions and documents; anything else runs the day's whole chain, which skips what is done."""
+    return ("predictions", "search_documents") if set(found.steps) <= {"predictions", "search_documents"} else CHAIN
+
+
+def _rollout_last(behind: list[Behind]) -> list[Behind]:
+    """Days with news oldest first, then days that only wait for a newer model, newest first."""
+    news = [found for found in behind if _selection(found) == CHAIN]
+    return news + sorted((found for found in behind if found not in news), key=lambda found: found.day, reverse=True)
+
+
+def _chosen(known: list[str], day: date | None, since: date | None, until: date | None) -> list[str]:
+    first, last = (day, day) if day else (since, until)
+    chosen = [key for key in known if (not first or key >= first.isoformat()) and (not last or key <= last.isoformat())]
+    if chosen:
+        return chosen
+    if not known:
+        raise UsageError("No image has landed yet. Begin with `imaging-assets add FOLDER` or `imaging-assets demo`.")
+    told = day.isoformat() if day else f"{since or known[0]} to {until or known[-1]}"
+    raise UsageError(f"No image landed on {told}. There are images from {known[0]} to {known[-1]} ({len(known)} days).")
+
+
+def _as_json(outcome: RunOutcome) -> dict[str, object]:
+    hidden = {"contact_sheet"}
+    steps = [
+        {"asset": step.asset, "error": step.error, **{name: value for name, value in step.metadata.items() if name not in hidden}}
+        for step in outcome.steps
+    ]
+    return {"day": outcome.key, "seconds": round(outcome.seconds, 3), "steps": steps}

@@ -1,0 +1,98 @@
+"""Steps of a day run through Dagster in this process, so that they stand in its history like any other run.
+
+Belongs here: starting runs and reading back what they reported. Does not: which steps to run (`run.py`, `stages/days.py`).
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from imaging_assets.backends import build
+from imaging_assets.cli.history import open_instance
+from imaging_assets.records.models import PublishedModel
+from imaging_assets.settings import Settings
+from imaging_assets.stages.pipeline import Pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutcome:
+    """One asset of a run: its metadata, or the name and message of the error that ended it."""
+
+    asset: str
+    metadata: dict[str, Any]
+    error_kind: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """One run: its day (or `all`), its steps in the order they ended, and its wall time."""
+
+    key: str
+    steps: tuple[StepOutcome, ...]
+    seconds: float
+
+    @property
+    def failure(self) -> StepOutcome | None:
+        """The step that failed, or None."""
+        return next((step for step in self.steps if step.error), None)
+
+
+class Runner:
+    """Starts runs of the code location in this process; a context manager."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.pipeline: Pipeline = build(settings)
+        self._instance = open_instance(settings)
+        from imaging_assets.definitions import defs  # noqa: PLC0415 - late: Dagster and all assets
+
+        self._job = defs().resolve_implicit_global_asset_job_def()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._instance.dispose()
+
+    def run(self, assets: Sequence[str], day: str | None, *, accept_deletions: bool = False) -> RunOutcome:
+        """Materialise assets of a day (None: unpartitioned ones alone); failures are told, not raised."""
+        import dagster as dg  # noqa: PLC0415
+
+        config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+        if accept_deletions and "raw_images" in assets:
+            config["ops"] = {"raw_images": {"config": {"accept_deletions": True}}}
+        started = time.monotonic()
+        result = self._job.execute_in_process(
+            run_config=config,
+            instance=self._instance,
+            partition_key=day,
+            asset_selection=[dg.AssetKey(asset) for asset in assets],
+            tags={"imaging_assets/started_by": "cli"},
+            raise_on_error=False,
+        )
+        return RunOutcome(day or "all", tuple(_steps(result)), time.monotonic() - started)
+
+    def report_publication(self, model: PublishedModel) -> None:
+        """Tell Dagster's history which model serves."""
+        from imaging_assets.defs.assets.models import publication  # noqa: PLC0415
+
+        self._instance.report_runless_asset_event(publication(model))
+
+
+def _steps(result: Any) -> list[StepOutcome]:
+    done = [
+        StepOutcome(
+            event.asset_key.to_user_string(), {name: value.value for name, value in event.materialization.metadata.items()}
+        )
+        for event in result.get_asset_materialization_events()
+    ]
+    failed = [event for event in result.all_node_events if event.is_step_failure]
+    for event in failed:
+        error = event.step_failure_data.error
+        cause = error.cause or error
+        message = cause.message.strip().partition(": ")[2] or cause.message.strip()
+        done.append(StepOutcome(event.step_key or "", {}, cause.cls_name or "", message))
+    return [step for step in done if step.asset != "published_model"]

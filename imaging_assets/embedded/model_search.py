@@ -1,0 +1,204 @@
+"""Which features and which classifier suit these images: grouped cross-validation of a few candidates.
+
+Belongs here: folds, scores, the order of the candidates and the budget. Does not: reading images or storing models
+(`trainer.py`). Imported late (scikit-learn, onnx).
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from imaging_assets.embedded.decoding import Pixels
+from imaging_assets.embedded.features import (
+    Feature,
+    coarse_grid,
+    colour_layout,
+    filter_responses,
+    fine_grid,
+    gradient_correlations,
+    write_features,
+)
+from imaging_assets.embedded.filters import learn_filters
+from imaging_assets.embedded.heads import HEADS, Features, Head, Probabilities, Targets
+from imaging_assets.embedded.onnx_graph import join, to_bytes
+from imaging_assets.embedded.onnx_session import PixelSession
+from imaging_assets.records.models import Candidate, ClassificationKind
+
+FOLDS = 3
+SEARCH_ROWS = 3_000
+"""Images compared on at most: bounds a candidate's seconds whatever the size of the set. The winner is fitted on all."""
+
+AGREEMENT = 1e-4
+"""Largest difference between a probability by onnxruntime and by scikit-learn."""
+
+CANDIDATES = {
+    f"{features}, {head}": (features, head)
+    for features, head in (
+        ("gradients", "logistic regression"),
+        ("gradients", "extra trees"),
+        ("correlations", "logistic regression"),
+        ("filters", "logistic regression"),
+        ("gradients and filters", "logistic regression"),
+        ("correlations", "extra trees"),
+        ("filters", "extra trees"),
+        ("gradients and filters", "extra trees"),
+    )
+}
+"""Name to features and classifier, from cheap and strong to dear: what a spent budget cuts off matters least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What is learnt from; all three in the same order.
+
+    Attributes:
+        pixels: uint8 [images, SIDE, SIDE, 3].
+        targets: bool [images, tags].
+        groups: Near-duplicates share one.
+    """
+
+    pixels: Pixels
+    targets: Targets
+    groups: tuple[str, ...]
+
+    def first(self, count: int) -> "Rows":
+        """The first so many."""
+        return Rows(self.pixels[:count], self.targets[:count], self.groups[:count])
+
+
+class ModelSearch:
+    """Compares candidates on `rows` and fits the best; call under one BLAS thread for equal bytes from equal input."""
+
+    def __init__(self, rows: Rows, kind: ClassificationKind, seed: int) -> None:
+        self._rows = rows
+        self._sample = rows.first(SEARCH_ROWS)
+        self._kind = kind
+        self._seed = seed
+        self._fold_of = assign_folds(self._sample.targets, self._sample.groups)
+        self._values: dict[str, Features] = {}
+
+    def compare(self, budget_seconds: float, heartbeat: Callable[[str], None]) -> list[Candidate]:
+        """Candidates by falling score, at least one; none is started once the budget is spent.
+
+        Easy sets make several candidates perfect. Equally good ones are asked again under another light, which tells those that
+        learnt the day's colours from those that learnt the things.
+        """
+        begun = time.monotonic()
+        results: list[Candidate] = []
+        for name in CANDIDATES:
+            started = time.monotonic()
+            if results and started - begun > budget_seconds:
+                break
+            heartbeat(f"comparing {name}, {started - begun:.0f} s of {budget_seconds:.0f} s")
+            answered = self._score(name, self._sample.pixels)
+            results.append(Candidate(name, answered, time.monotonic() - started))
+        results.sort(key=lambda result: -result.score)
+        best = [result for result in results if result.score == results[0].score]
+        if len(best) > 1:
+            heartbeat(f"comparing {len(best)} equally good ones under another light")
+            other_light = change_light(self._sample.pixels, self._seed)
+            best.sort(key=lambda result: -self._score(result.name, other_light))
+        return best + results[len(best) :]
+
+    def fit(self, name: str) -> bytes:
+        """The candidate of that name, learnt from all rows, as one ONNX model from pixels to probabilities.
+
+        Raises:
+            ArithmeticError: onnxruntime and scikit-learn disagree; the model must not be used.
+        """
+        features, head_name = CANDIDATES[name]
+        graph = write_features(self._features(features))
+        values = PixelSession(to_bytes(graph)).run(self._rows.pixels)
+        head = self._fitted(head_name, values, self._rows.targets)
+        model = to_bytes(join(graph, head.export(), "probabilities"))
+        _check_agreement(model, self._rows.pixels[:SEARCH_ROWS], head.probabilities(values[:SEARCH_ROWS]))
+        return model
+
+    def _score(self, name: str, asked: Pixels) -> float:
+        """Each image of `asked` (the sample, or a variation of it) answered by a head that saw nothing of its fold."""
+        features, head = CANDIDATES[name]
+        values, targets = self._measure(features), self._sample.targets
+        asked_values = values if asked is self._sample.pixels else self._session(features).run(asked)
+        answers = np.zeros(targets.shape)
+        judged = np.zeros(len(targets), dtype=np.bool_)
+        for fold in range(FOLDS):
+            held_out = self._fold_of == fold
+            if held_out.any() and not held_out.all():
+                fitted = self._fitted(head, values[~held_out], targets[~held_out])
+                answers[held_out] = fitted.probabilities(asked_values[held_out])
+                judged |= held_out
+        return score(answers[judged], targets[judged], self._kind)
+
+    def _measure(self, features: str) -> Features:
+        if features not in self._values:
+            self._values[features] = self._session(features).run(self._sample.pixels)
+        return self._values[features]
+
+    def _session(self, features: str) -> PixelSession:
+        return PixelSession(to_bytes(write_features(self._features(features))))
+
+    def _fitted(self, name: str, values: Features, targets: Targets) -> Head:
+        head = HEADS[name](self._kind, self._seed)
+        head.fit(values, targets)
+        return head
+
+    def _features(self, name: str) -> list[Feature]:
+        gradients: list[Feature] = [colour_layout, fine_grid, coarse_grid, gradient_correlations]
+        if name == "correlations":
+            return [gradient_correlations]
+        if name == "filters":
+            return [colour_layout, self._filters]
+        return gradients if name == "gradients" else [*gradients, self._filters]
+
+    @cached_property
+    def _filters(self) -> Feature:
+        # Learnt once, from the held-out folds too: no tag is looked at, and once per fold would cost three times as much.
+        return filter_responses(learn_filters(self._sample.pixels, self._seed))
+
+
+def assign_folds(targets: Targets, groups: Sequence[str]) -> npt.NDArray[np.intp]:
+    """Intp [images]: a fold for each image, one per group, every tag spread as evenly as the groups allow.
+
+    Greedy like scikit-learn's StratifiedGroupKFold, which refuses several tags per image and warns of rare ones.
+    """
+    names, group_of = np.unique(np.asarray(groups), return_inverse=True)
+    wanted = np.zeros((len(names), targets.shape[1]))
+    np.add.at(wanted, group_of, targets)
+    rarity = 1 / np.maximum(targets.sum(axis=0), 1)
+    held = np.zeros((FOLDS, targets.shape[1]))
+    fold_of_group = np.zeros(len(names), dtype=np.intp)
+    for group in np.argsort(-wanted.sum(axis=1), kind="stable"):
+        crowding = held @ (wanted[group] * rarity)
+        fold = np.lexsort((held.sum(axis=1), crowding))[0]
+        fold_of_group[group] = fold
+        held[fold] += wanted[group]
+    return fold_of_group[group_of]
+
+
+def score(answers: Probabilities, targets: Targets, kind: ClassificationKind) -> float:
+    """0-1. Multiclass: share of images whose likeliest tag is right. Multilabel: F1 over all tags at probability 0.5."""
+    if not len(targets):
+        return 0.0
+    if kind == "multiclass":
+        return float(targets[np.arange(len(targets)), answers.argmax(axis=1)].mean())
+    chosen = answers >= 0.5
+    return float(2 * (chosen & targets).sum() / max(1, chosen.sum() + targets.sum()))
+
+
+def change_light(pixels: Pixels, seed: int) -> Pixels:
+    """Each image as under a lamp of another colour and strength: a gain of 0.6-1.5 and an offset of 20 at most per colour."""
+    random = np.random.default_rng(seed)
+    count = len(pixels)
+    gain = random.uniform(0.8, 1.2, (count, 1, 1, 1)) * random.uniform(0.75, 1.25, (count, 1, 1, 3))
+    changed = pixels * gain + random.uniform(-20, 20, (count, 1, 1, 3))
+    return changed.clip(0, 255).astype(np.uint8)
+
+
+def _check_agreement(model: bytes, pixels: Pixels, expected: Probabilities) -> None:
+    difference = float(np.abs(PixelSession(model).run(pixels) - expected).max())
+    if not difference <= AGREEMENT:
+        raise ArithmeticError(f"onnxruntime differs from scikit-learn by {difference:.2g}")

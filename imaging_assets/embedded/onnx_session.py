@@ -1,0 +1,40 @@
+"""Running ONNX graphs whose input is pixels.
+
+Belongs here: the one way onnxruntime is set up. Does not: writing graphs (`onnx_graph.py`).
+Imported late: onnxruntime takes a fifth of a second.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from imaging_assets.embedded.decoding import Pixels
+
+_THREADS = 2
+_ERRORS_ONLY = 3
+
+
+class PixelSession:
+    """A loaded graph: uint8 pixels in, float32 [images, outputs] out. Safe to share between threads."""
+
+    def __init__(self, model: bytes) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = _THREADS
+        options.log_severity_level = _ERRORS_ONLY
+        # Waiting threads sleep: a laptop's other work and parallel Dagster runs need the cores.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._input = self._session.get_inputs()[0].name
+
+    def run(self, pixels: Pixels) -> npt.NDArray[np.float32]:
+        """uint8 [images, side, side, 3] to float32 [images, outputs]; at least one image.
+
+        One call per image is as fast as batches (the values stay in the cache), and batches of different sizes differ in the
+        last bit: an image's answer must not depend on its neighbours.
+        """
+        return np.concatenate(
+            [
+                self._session.run(None, {self._input: pixels[place : place + 1].astype(np.float32)})[0]
+                for place in range(len(pixels))
+            ]
+        )
