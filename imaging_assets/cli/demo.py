@@ -20,7 +20,7 @@ from imaging_assets.settings import HOME_VARIABLE, Settings, remember_start
 from imaging_assets.stages.days import Days
 from imaging_assets.stages.images.raw import leave_marker
 from imaging_assets.stages.images.resized import duplicate_groups
-from imaging_assets.stages.models.registry import Registry
+from imaging_assets.stages.models.registry import Registry, champion_accuracy
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.search import document_id
 from imaging_assets.stages.tables import RESIZED_IMAGES
@@ -105,13 +105,11 @@ def _summary(pipeline: Pipeline, story: tuple[DemoDay, ...]) -> dict[str, object
     images = pl.concat([RESIZED_IMAGES.frame([]), *(pipeline.manifests.read(manifest, RESIZED_IMAGES) for manifest in resized)])
     groups = duplicate_groups(images, pipeline.resize.near_duplicate_bits)
     grouped = [group for group in groups if group]
-    registry = Registry(pipeline.store, pipeline.places.models)
-    champion = registry.published()
-    verdicts = {entry["model_id"]: entry["accuracy"] for entry in registry.ledger() if entry["event"] == "judged"}
+    champion = Registry(pipeline.store, pipeline.places.models).published()
     deleted = [f"{pipeline.places.landing}/{path}" for day in story for path in day.deletions]
     return {
         "champion": champion.model_id if champion else None,
-        "accuracy": verdicts.get(champion.model_id) if champion else None,
+        "accuracy": champion_accuracy(pipeline, champion.model_id) if champion else None,
         "documents": sum(1 for _ in pipeline.index.ids()),
         "quarantined": images.filter(pl.col("status") == "quarantined").height,
         "removed": sum(pipeline.index.get(document_id(path)) is None for path in deleted),

@@ -76,16 +76,25 @@ def run_days(
 def bring_up_to_date(progress: Progress, chosen: list[str], *, accept_deletions: bool = False) -> None:
     """Run what is behind, of the chosen days and of training, until nothing is."""
     for _ in range(_PASSES):
-        days = Days(progress.runner.pipeline)
-        if "all" not in progress.failed and days.newest("resized_images") and days.labels_behind():
-            progress.start(("label_records",), None)
-            days = Days(progress.runner.pipeline)
-        behind = [found for key in chosen if key not in progress.failed and (found := days.behind(key))]
+        behind = _behind(progress, chosen)
         for found in _rollout_last(behind):
-            progress.start(_selection(found), found.day, accept_deletions=accept_deletions)
+            progress.start(found.selection, found.day, accept_deletions=accept_deletions)
         trained = _train(progress)
         if not behind and not trained:
             return
+
+
+def _behind(progress: Progress, chosen: list[str]) -> list[Behind]:
+    """Days to run now; label files that changed are followed first, unless a day's own run will do it."""
+    days = Days(progress.runner.pipeline)
+    waiting = [key for key in chosen if key not in progress.failed]
+    behind = [found for key in waiting if (found := days.behind(key))]
+    follows = any("label_records" in found.selection for found in behind)
+    if follows or "all" in progress.failed or not days.newest("resized_images") or not days.labels_behind():
+        return behind
+    progress.start(("label_records",), None)
+    days = Days(progress.runner.pipeline)
+    return [found for key in waiting if (found := days.behind(key))]
 
 
 def _train(progress: Progress) -> bool:
@@ -101,14 +110,9 @@ def _train(progress: Progress) -> bool:
     return True
 
 
-def _selection(found: Behind) -> tuple[str, ...]:
-    """A new model alone needs predictions and documents; anything else runs the day's whole chain, which skips what is done."""
-    return ("predictions", "search_documents") if set(found.steps) <= {"predictions", "search_documents"} else CHAIN
-
-
 def _rollout_last(behind: list[Behind]) -> list[Behind]:
     """Days with news oldest first, then days that only wait for a newer model, newest first."""
-    news = [found for found in behind if _selection(found) == CHAIN]
+    news = [found for found in behind if found.steps[0] != "predictions"]
     return news + sorted((found for found in behind if found not in news), key=lambda found: found.day, reverse=True)
 
 

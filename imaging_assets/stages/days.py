@@ -44,6 +44,13 @@ class Behind:
     steps: tuple[str, ...]
     wanted: str
 
+    @property
+    def selection(self) -> tuple[str, ...]:
+        """What to run: the day's whole chain when its images changed, else the steps behind and the documents made of them."""
+        if {"raw_images", "resized_images"} & set(self.steps):
+            return CHAIN
+        return tuple(step for step in CHAIN if step in self.steps or step == "search_documents")
+
 
 class Days:
     """What stands and what is behind, as of the moment each part is first looked at."""

@@ -13,6 +13,8 @@ from typing import Any
 from imaging_assets.errors import BlobNotFoundError, UsageError
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.records.models import PublishedModel
+from imaging_assets.stages.pipeline import Pipeline
+from imaging_assets.stages.tables import TRAINING_ITERATIONS
 
 Clock = Callable[[], datetime]
 
@@ -88,3 +90,13 @@ class Registry:
         self.store.write(f"{self.folder}/published.json", data, if_match=etag, if_absent=etag is None)
         self.note(event, model.model_id, previous=model.previous, reason=model.reason)
         return model
+
+
+def champion_accuracy(pipeline: Pipeline, model_id: str) -> float | None:
+    """The model's accuracy on the newest test images it was compared on, or None when it never was."""
+    for _, manifest in sorted(pipeline.manifests.newest(TRAINING_ITERATIONS.asset).items(), reverse=True):
+        for row in reversed(pipeline.manifests.read(manifest, TRAINING_ITERATIONS).to_dicts()):
+            for who, accuracy in (("model_id", "accuracy"), ("champion_id", "champion_accuracy")):
+                if row[who] == model_id and row[accuracy] is not None:
+                    return float(row[accuracy])
+    return None
