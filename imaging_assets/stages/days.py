@@ -4,13 +4,13 @@ Belongs here: comparing what stands with what each step would read now. Does not
 ask for it (`defs/sensors.py`, `cli`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
 from imaging_assets.records.images import BlobInfo
-from imaging_assets.stages.digests import digest
+from imaging_assets.stages.digests import digest, rows_digest
 from imaging_assets.stages.images.raw import landed, landing_days, raw_inputs
 from imaging_assets.stages.images.resized import resized_inputs
 from imaging_assets.stages.insights import vector_inputs
@@ -23,6 +23,7 @@ from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.predictions import prediction_inputs
 from imaging_assets.stages.search import DaySources, document_inputs
 from imaging_assets.stages.state import ALL, Manifest
+from imaging_assets.stages.tables import RAW_IMAGES
 
 CHAIN = (
     "raw_images",
@@ -34,6 +35,9 @@ CHAIN = (
     "search_documents",
 )
 """The steps of a day, in the order of the data; one run does them all."""
+
+NOTHING = rows_digest(RAW_IMAGES.frame([]), RAW_IMAGES.timeless)
+"""What an inventory without images is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,9 @@ class Behind:
         """What to run: the day's whole chain when its images changed, else the steps behind and the documents made of them."""
         if {"raw_images", "resized_images"} & set(self.steps):
             return CHAIN
-        return tuple(step for step in CHAIN if step in self.steps or step == "search_documents")
+        if self.steps[0] in CHAIN and self.day != ALL:
+            return tuple(step for step in CHAIN if step in self.steps or step == "search_documents")
+        return self.steps
 
 
 class Days:
@@ -66,7 +72,11 @@ class Days:
     @cached_property
     def known(self) -> list[str]:
         """Every day with landed images or an inventory, oldest first."""
-        return sorted({*landing_days(self.pipeline), *self.newest("raw_images")})
+        return sorted({*self._landing_days, *self.newest("raw_images")})
+
+    @cached_property
+    def _landing_days(self) -> list[str]:
+        return landing_days(self.pipeline)
 
     @cached_property
     def newest_tagged(self) -> str:
@@ -83,6 +93,11 @@ class Days:
         """The published model."""
         published = Registry(self.pipeline.store, self.pipeline.places.models).published()
         return published.model_id if published else None
+
+    def vanished(self, days: Iterable[str]) -> list[str]:
+        """Days that had images at their last inventory and have none now."""
+        there = set(self._landing_days)
+        return [day for day in days if day not in there and (raw := self._stands("raw_images", day)) and raw.rows != NOTHING]
 
     def labels_behind(self) -> str:
         """What `label_records` would read, when it is not done; else ""."""

@@ -6,6 +6,8 @@ import dagster as dg
 
 from imaging_assets.defs import metadata
 from imaging_assets.defs.partitions import DAILY
+from imaging_assets.defs.tags import CONSENT_TAG
+from imaging_assets.errors import ConsentRequiredError
 from imaging_assets.stages.images.raw import take_inventory
 from imaging_assets.stages.images.resized import resize_day
 from imaging_assets.stages.pipeline import Pipeline
@@ -30,7 +32,11 @@ def raw_images(
     context: dg.AssetExecutionContext, config: InventoryConfig, pipeline: dg.ResourceParam[Pipeline]
 ) -> dg.MaterializeResult[Draft]:
     """Inventory of the images that landed on the day; never reads or changes one."""
-    draft, report = take_inventory(pipeline, context.partition_key, accept_deletions=config.accept_deletions)
+    try:
+        draft, report = take_inventory(pipeline, context.partition_key, accept_deletions=config.accept_deletions)
+    except ConsentRequiredError:
+        context.instance.add_run_tags(context.run_id, {CONSENT_TAG: "yes"})  # the sensors will not ask again for the same
+        raise
     return metadata.materialized(draft, metadata.of_inventory(report))
 
 

@@ -54,11 +54,11 @@ class VectorMatrix:
         """The page [skip, skip + top) of the most similar of `among` (None: of all), best first, ties by row number."""
         rows = None if among is None else self._rows(among)
         if rows is None:
-            scores, docs = self._matrix[: self.used] @ vector, self._docs[: self.used]
+            scores, docs = _cosines(self._matrix[: self.used], vector), self._docs[: self.used]
         elif len(rows) * 4 < self.used:  # fetching few rows is cheaper than multiplying all
-            scores, docs = self._matrix[rows] @ vector, self._docs[rows]
+            scores, docs = _cosines(self._matrix[rows], vector), self._docs[rows]
         else:
-            scores, docs = (self._matrix[: self.used] @ vector)[rows], self._docs[rows]
+            scores, docs = _cosines(self._matrix[: self.used], vector)[rows], self._docs[rows]
         last = min(skip + top, len(docs))
         best = np.arange(len(docs))
         if 0 < last < len(docs):
@@ -99,3 +99,9 @@ class VectorMatrix:
             matrix, docs = np.empty((size, self._matrix.shape[1]), np.float32), np.empty(size, np.int64)
             matrix[: self.used], docs[: self.used] = self._matrix[: self.used], self._docs[: self.used]
             self._matrix, self._docs = matrix, docs
+
+
+def _cosines(matrix: npt.NDArray[np.float32], vector: npt.NDArray[np.float32]) -> Scores:
+    # As fast as "@", which waits for BLAS threads of a busy machine (2 ms become 12), and equal for equal rows.
+    cosines: Scores = np.einsum("ij,j->i", matrix, vector)
+    return cosines

@@ -7,13 +7,15 @@ Only the newest tagged day trains, so that a backfill of many days trains once. 
 crash the same training is adopted, and a set that was trained before is never trained again.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
 
+from imaging_assets.errors import BlobNotFoundError
 from imaging_assets.ports.trainer import Heartbeat
 from imaging_assets.records.manifests import Region
 from imaging_assets.records.models import Evaluation, PublishedModel, TrainedModel, TrainingImage
@@ -132,6 +134,7 @@ def _trained_before(pipeline: Pipeline, training_digest_now: str) -> str:
 
 def _train(pipeline: Pipeline, row: Row, images: Sequence[TrainingImage], heartbeat: Heartbeat, clock: Clock) -> _Outcome:
     registry = Registry(pipeline.store, pipeline.places.models, clock)
+    _keep_training_set(pipeline, row["model_id"], images)
     model = pipeline.trainer.train(row["model_id"], images, lambda path: pipeline.store.read(path).data, heartbeat)
     test = [image for image in images if image.split == "test"]
     champion = registry.published()
@@ -173,6 +176,39 @@ def _evaluate(pipeline: Pipeline, model: TrainedModel, model_id: str, test: Sequ
     return evaluate(model_id, model.kind, test, answers)
 
 
+def training_is_due(pipeline: Pipeline, training_set: Manifest, now: datetime) -> tuple[bool, str]:
+    """Whether enough changed, long enough ago, for a training without being asked; and why not."""
+    judged = [entry for entry in Registry(pipeline.store, pipeline.places.models).ledger() if entry["event"] == "judged"]
+    if not judged:
+        return True, ""
+    rest = datetime.fromisoformat(judged[-1]["at"]) + timedelta(minutes=pipeline.training.cool_down_minutes) - now
+    if rest.total_seconds() > 0:
+        return False, f"The last training was a short while ago; the next may start in {rest.total_seconds() / 60:.0f} minutes."
+    images = training_images(pipeline.manifests.read(training_set, TRAINING_SETS))
+    changed = len({*map(_identity, images)} ^ _trained_on(pipeline, str(judged[-1]["model_id"])))
+    if changed < pipeline.training.min_changed_images:
+        return False, f"{changed} images changed since the last training; {pipeline.training.min_changed_images} are waited for."
+    return True, ""
+
+
+def _keep_training_set(pipeline: Pipeline, model_id: str, images: Sequence[TrainingImage]) -> None:
+    """What a model was trained and tested on, beside the model."""
+    text = "".join(json.dumps(_identity(image), ensure_ascii=False) + "\n" for image in images)
+    pipeline.store.write(f"{pipeline.places.models}/{model_id}/training_set.jsonl", text.encode())
+
+
+def _trained_on(pipeline: Pipeline, model_id: str) -> set[tuple[str, ...]]:
+    try:
+        data = pipeline.store.read(f"{pipeline.places.models}/{model_id}/training_set.jsonl").data
+    except BlobNotFoundError:
+        return set()
+    return {tuple(json.loads(line)) for line in data.decode().splitlines()}
+
+
+def _identity(image: TrainingImage) -> tuple[str, ...]:
+    return (image.sha256, image.split, *image.tags)
+
+
 def _repeats(rows: Sequence[Row], row: Row) -> bool:
     """Whether the day's last row already says this."""
     said = ("training_digest", "verdict", "reason", "model_id")
@@ -197,9 +233,3 @@ def _report(
         published=published,
         evaluation=evaluation,
     )
-
-
-def finished_at(rows: pl.DataFrame) -> datetime | None:
-    """When the last training of a day's iterations ended, or None."""
-    times = rows.filter(pl.col("seconds").is_not_null())["finished_at"].to_list()
-    return max(times, default=None)

@@ -1,0 +1,221 @@
+"""Sensors: compare what stands with what should, and ask for what differs.
+
+Belongs here: when to ask, how often, and not twice. Does not: what is behind (`stages/days.py`).
+
+They are level-triggered: a tick looks at the state, not at events, so nothing that happens during a run is lost and a crash between any
+two assets is healed by the next tick. A request carries the digest of what it wants as a run tag; the runs that wanted the same before
+tell how often it was tried and when to try again.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+
+from imaging_assets.defs.partitions import DAILY
+from imaging_assets.defs.tags import CONSENT_TAG, MODEL_TAG, WANTED_TAG
+from imaging_assets.errors import StoreUnavailableError
+from imaging_assets.settings import load_settings
+from imaging_assets.stages.days import CHAIN, Behind, Days
+from imaging_assets.stages.images.raw import check_marker
+from imaging_assets.stages.models.iterations import training_is_due
+from imaging_assets.stages.models.registry import now_utc
+from imaging_assets.stages.pipeline import Pipeline
+
+_settings = load_settings()
+_policy = _settings.sensors
+_UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+_TRAINING = ("training_sets", "training_iterations")
+_TRAINS = _settings.training.automatic and _settings.profile == "embedded"
+_MODEL_STATUS = dg.DefaultSensorStatus.RUNNING if _TRAINS else dg.DefaultSensorStatus.STOPPED
+
+Requests = dg.SensorResult | dg.SkipReason
+
+
+@dg.sensor(
+    target=dg.AssetSelection.assets(*CHAIN),
+    minimum_interval_seconds=_policy.interval_seconds,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def new_images(context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pipeline]) -> Requests:
+    """Days whose landed images differ from what stands: the newest ones at every tick, older ones round and round."""
+    if reason := _no_store(pipeline):
+        return dg.SkipReason(reason)
+    check_marker(pipeline)
+    days = Days(pipeline)
+    looked_at, cursor = _days_to_look_at(days.known, context.cursor)
+    lost = days.vanished(looked_at)
+    if len(lost) >= pipeline.deletions.max_days:
+        context.log.error(
+            "%d days lost all their images at once; they are left alone until a person agrees: %s", len(lost), ", ".join(lost)
+        )
+        looked_at = [day for day in looked_at if day not in lost]
+    if unknown := [day for day in looked_at if not DAILY.has_partition_key(day)]:
+        context.log.warning("Days outside the partitions are left alone; move partitions.start back: %s", ", ".join(unknown))
+    in_turn = (
+        found for day in looked_at if day not in unknown and (found := days.behind(day)) and found.steps[0] != "predictions"
+    )
+    requests = list(_requests(context, in_turn, _policy.requests_per_tick))
+    return dg.SensorResult(
+        run_requests=requests, cursor=cursor, skip_reason=None if requests else "Every day looked at is up to date."
+    )
+
+
+@dg.sensor(
+    target=dg.AssetSelection.assets(*CHAIN),
+    minimum_interval_seconds=_policy.interval_seconds,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def label_changes(context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pipeline]) -> Requests:
+    """Label files that changed, then the days whose labels did."""
+    if reason := _no_store(pipeline):
+        return dg.SkipReason(reason)
+    days = Days(pipeline)
+    if not days.newest("resized_images"):
+        return dg.SkipReason("No image is there yet that a label could mean.")
+    if wanted := days.labels_behind():
+        if _running(context, {"label_records"}):
+            return dg.SkipReason("A run that follows the label files is under way.")
+        behind: Iterable[Behind] = [Behind("all", ("label_records",), wanted)]
+    else:
+        found = (days.behind_inside(day) for day in reversed(days.known))
+        behind = (item for item in found if item and item.steps[0] == "tagged_manifests")
+    requests = list(_requests(context, behind, _policy.requests_per_tick))
+    return dg.SensorResult(run_requests=requests) if requests else dg.SkipReason("All labels are where they belong.")
+
+
+@dg.sensor(
+    target=dg.AssetSelection.assets(*_TRAINING),
+    minimum_interval_seconds=_policy.interval_seconds,
+    default_status=_MODEL_STATUS,
+)
+def training(context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pipeline]) -> Requests:
+    """The newest training set when labels changed, and a training when enough did and the last one is long enough ago."""
+    if reason := _no_store(pipeline):
+        return dg.SkipReason(reason)
+    if _running(context, set(_TRAINING)):
+        return dg.SkipReason("A training is under way.")
+    days = Days(pipeline)
+    if wanted := days.training_set_behind():
+        behind = Behind(days.newest_tagged, ("training_sets",), wanted)
+    elif wanted := days.iteration_behind():
+        due, reason = training_is_due(pipeline, days.newest("training_sets")[days.newest_tagged], now_utc())
+        if not due:
+            return dg.SkipReason(reason)
+        behind = Behind(days.newest_tagged, ("training_iterations",), wanted)
+    else:
+        return dg.SkipReason("The newest training set was trained on, or there is none.")
+    requests = list(_requests(context, [behind], 1))
+    return (
+        dg.SensorResult(run_requests=requests)
+        if requests
+        else dg.SkipReason("The last attempt failed; it is waited for or given up.")
+    )
+
+
+@dg.sensor(
+    target=dg.AssetSelection.assets("predictions", "search_documents"),
+    minimum_interval_seconds=_policy.interval_seconds,
+    default_status=_MODEL_STATUS,
+)
+def model_rollout(context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pipeline]) -> Requests:
+    """Older days predicted by an older model, newest first, a few at a time."""
+    if reason := _no_store(pipeline):
+        return dg.SkipReason(reason)
+    days = Days(pipeline)
+    if days.model_id is None:
+        return dg.SkipReason("No model has been published yet.")
+    free = pipeline.rollout.days_per_tick - len(_unfinished(context, {MODEL_TAG: days.model_id}))
+    found = (days.behind_inside(day) for day in reversed(days.known))
+    behind = (item for item in found if item and item.steps[0] == "predictions")
+    requests = list(_requests(context, behind, free, {MODEL_TAG: days.model_id}))
+    return (
+        dg.SensorResult(run_requests=requests)
+        if requests
+        else dg.SkipReason("Every day within the window is predicted by the published model.")
+    )
+
+
+def _requests(
+    context: dg.SensorEvaluationContext, behind: Iterable[Behind], most: int, tags: dict[str, str] | None = None
+) -> Iterator[dg.RunRequest]:
+    """At most so many requests for days that have no unfinished run and whose last failure is long enough ago."""
+    busy = {run.tags.get("dagster/partition", "all") for run in _unfinished(context, {})}
+    asked = 0
+    for item in behind:
+        if asked >= most:
+            return
+        if item.day in busy:
+            continue
+        wanted = f"{item.day}@{item.wanted}"
+        tried = _tried(context, wanted)
+        if not tried.may_try(now_utc().timestamp()):
+            continue
+        asked += 1
+        yield dg.RunRequest(
+            run_key=f"{wanted}#{tried.times}",
+            partition_key=None if item.day == "all" else item.day,
+            asset_selection=[dg.AssetKey(step) for step in item.selection],
+            tags={WANTED_TAG: wanted, **(tags or {})},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """How often the same was wanted before, and when the last run ended (seconds since 1970)."""
+
+    times: int
+    ended: float
+    needs_consent: bool
+
+    def may_try(self, now: float) -> bool:
+        """After each failure a longer wait; after the last, never again for the same inputs."""
+        if self.times == 0:
+            return True
+        waits = _policy.retry_minutes
+        return not self.needs_consent and self.times <= len(waits) and now >= self.ended + 60 * waits[self.times - 1]
+
+
+def _tried(context: dg.SensorEvaluationContext, wanted: str) -> _Tried:
+    records = context.instance.get_run_records(dg.RunsFilter(tags={WANTED_TAG: wanted}))
+    ended = max((record.end_time or record.create_timestamp.timestamp() for record in records), default=0.0)
+    return _Tried(len(records), ended, any(CONSENT_TAG in record.dagster_run.tags for record in records))
+
+
+def _unfinished(context: dg.SensorEvaluationContext, tags: dict[str, str]) -> Sequence[dg.DagsterRun]:
+    return context.instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED, tags=tags))
+
+
+def _running(context: dg.SensorEvaluationContext, assets: set[str]) -> bool:
+    """Whether an unfinished run will materialise any of the assets."""
+    keys = {dg.AssetKey(asset) for asset in assets}
+    return any(run.asset_selection is not None and keys & set(run.asset_selection) for run in _unfinished(context, {}))
+
+
+def _no_store(pipeline: Pipeline) -> str:
+    """Why there is nothing to look at yet, or ""."""
+    try:
+        pipeline.store.find(pipeline.places.landing)
+    except StoreUnavailableError as error:
+        return str(error)
+    return ""
+
+
+def _days_to_look_at(known: Sequence[str], cursor: str | None) -> tuple[list[str], str]:
+    """The newest days, then the next few of the rest, newest first; and the cursor that continues the round."""
+    today = datetime.now(ZoneInfo(_settings.partitions.timezone)).date()
+    first_recent = (today - timedelta(days=_policy.look_back_days - 1)).isoformat()
+    recent = [day for day in known if day >= first_recent]
+    older = [day for day in known if day < first_recent]
+    last = str(json.loads(cursor).get("swept", "")) if cursor else ""
+    turn = ([day for day in older if day > last] + [day for day in older if day <= last])[: _policy.sweep_days_per_tick]
+    return sorted({*recent, *turn}, reverse=True), json.dumps({"swept": turn[-1] if turn else last})
