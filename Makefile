@@ -1,0 +1,51 @@
+# Two commands on a fresh machine do everything: `make demo` and `make test`. They build .venv themselves.
+PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo digits ui test test-all check bench clean
+
+help: ## What there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+demo: .venv/ready ## Set up and run the whole job over made-up days, on embedded backends
+	@$(BIN)/imaging-assets demo
+
+digits: .venv/ready ## The same with 1,797 handwritten digits
+	@$(BIN)/imaging-assets demo --digits
+
+ui: .venv/ready ## Dagster's web interface over what the demo left
+	@$(BIN)/imaging-assets ui
+
+test: .venv/dev check ## Set up, lint, type check, and the default tests
+	$(BIN)/pytest -n 2 --dist loadfile
+
+test-all: .venv/dev check ## The same with the slow tests: real daemons, large data
+	$(BIN)/pytest -n 2 --dist loadfile -m "slow or not slow"
+
+check: .venv/dev ## Lint and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: .venv/dev ## Figures against peers; ONLY=name for one of them
+	$(BIN)/python -m benchmarks $(ONLY)
+
+clean: ## Forget the virtual environment and all state
+	rm -rf .venv .imaging
+
+.venv/ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
+	@if command -v uv >/dev/null; then test -d .venv || uv venv --quiet --python $(PYTHON) .venv; \
+	else test -d .venv || $(PYTHON) -m venv .venv; fi
+	@$(call install,.)
+	@touch $@
+
+.venv/dev: .venv/ready
+	@$(call install,.[dev])
+	@touch $@
+
+define install
+	if command -v uv >/dev/null; then uv pip install --quiet --python .venv -c constraints.txt -e '$(1)'; \
+	else $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '$(1)'; fi
+endef
