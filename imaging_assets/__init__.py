@@ -1,1 +1,32 @@
-"""imaging_assets."""
+"""Images in blob storage as date-partitioned Dagster assets: resized, tagged, trained, predicted, searchable.
+
+The data, left to right; a day of images is a partition, and every step writes one small table per day::
+
+    landing blobs ─> raw_images ─> resized_images ─┬─> image_vectors ─────────────────────┐
+                                          │        │                                      │
+    label files ────────────> label_records ─> tagged_manifests ──> training_sets         │
+                                                   │                      │               │
+                                                   │              training_iterations     │
+                                                   │                      ┆ publishes     │
+                                                   ├── predictions <─ published_model     │
+                                                   │        │                             │
+                                                   └────────┴──> search_documents <───────┘
+
+Who may import whom (a test enforces it)::
+
+    records, errors, policies   everyone
+    ports                       stages, embedded, backends, defs
+    stages                      defs, cli, backends
+    settings                    backends, cli, defs
+    embedded                    backends only, and late
+    backends                    defs, cli
+    defs                        cli only, and late; Dagster lives there and in definitions.py
+
+Where do I go to …?
+
+- change what a step does: `stages/<group>`; its columns: `stages/tables.py`; when it is done: `stages/state.py`
+- change what Dagster shows of it: `defs/assets/<group>.py`, `defs/metadata.py`; when it is asked for: `defs/sensors.py`
+- let a port be served by something else: `ports/<port>.py` says what is promised, `backends.py` chooses,
+  `imaging_assets_tests/contracts/test_<port>.py` proves it
+- add a setting: `policies.py`; a command: `cli/app.py`; an error: `errors.py`
+"""

@@ -123,12 +123,15 @@ def shapes(count: int, seed: int) -> list[Picture]:
     return pictures
 
 
-def textures(count: int) -> tuple[list[Picture], list[Picture]]:
-    """Twelve textures that drift in colour, light and scale; left halves to train, right halves to test, `count` of each."""
+def textures(count: int, draw: int = 5) -> tuple[list[Picture], list[Picture]]:
+    """Twelve textures that drift in colour, light and scale; left halves to train, right halves to test, `count` of each.
+
+    How hard the set is depends much on the draw: judge by several.
+    """
     left: list[Picture] = []
     right: list[Picture] = []
     for kind in range(12):
-        wall, random = _wall(kind), np.random.default_rng([5, kind, 9])
+        wall, random = _wall(kind, draw), np.random.default_rng([draw, kind, 9])
         for start, side in ((0, left), (512, right)):
             for _ in range(count):
                 size = int(random.integers(72, 129))
@@ -166,9 +169,9 @@ def _noise(random: np.random.Generator, shape: tuple[int, int], spectrum: Callab
     return np.asarray((noise - noise.mean()) / noise.std())
 
 
-def _wall(kind: int) -> Array:
+def _wall(kind: int, draw: int) -> Array:
     """uint8 [512, 1024, 3]."""
-    random, (height, width) = np.random.default_rng([5, kind]), (512, 1024)
+    random, (height, width) = np.random.default_rng([draw, kind]), (512, 1024)
     y, x = np.mgrid[0:height, 0:width].astype(float)
     light = 1 + 0.35 * np.sin(3 * x / width + kind) + 0.1 * y / height
     base = 110 + random.uniform(-25, 25, 3) + np.linspace(-1, 1, width)[None, :, None] * random.uniform(-25, 25, 3)

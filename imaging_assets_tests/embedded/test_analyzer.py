@@ -11,7 +11,6 @@ from PIL import Image, ImageEnhance
 from imaging_assets.embedded.analyzer import GradientEmbedder
 from imaging_assets_tests.embedded.pictures import Picture, digits, encode, plain, scenes, shapes, textures
 
-
 # Of `drawn()`, first six of 128.
 PINNED = [0.073155, 0.055418, 0.040227, -0.199535, -0.065871, 0.105918]
 
@@ -54,7 +53,7 @@ def test_near_duplicates_are_the_nearest_of_all() -> None:
 
 
 def test_ten_nearest_neighbours_mostly_show_the_same_thing() -> None:
-    assert shared_tags_among_nearest(digits()[0][:800]) >= 0.9
+    assert shared_tags_among_nearest(digits()[0][:600]) >= 0.9
     assert shared_tags_among_nearest(textures(20)[0]) >= 0.6
     assert shared_tags_among_nearest(scenes(120, seed=1)) >= 0.8
 
