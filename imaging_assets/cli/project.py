@@ -60,8 +60,11 @@ def start_ui(session: Session, host: str, port: int) -> int:
     environment.pop("DAGSTER_HOME", None)
     if home != Path.cwd():
         environment["DAGSTER_HOME"] = str(home)
+    workspace = settings.home / "dagster" / "workspace.yaml"
+    workspace.parent.mkdir(parents=True, exist_ok=True)
+    workspace.write_text(_WORKSPACE, encoding="utf-8")
     session.say(f"Dagster is starting on http://{host}:{port} (stop it with Ctrl-C)")
-    command = [sys.executable, "-m", "dagster", "dev", "-m", "imaging_assets.definitions", "--host", host, "--port", str(port)]
+    command = [sys.executable, "-m", "dagster", "dev", "-w", str(workspace), "--host", host, "--port", str(port)]
     try:
         return subprocess.run(command, env=environment, check=False).returncode
     except KeyboardInterrupt:

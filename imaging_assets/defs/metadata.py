@@ -28,7 +28,7 @@ _SHOWN = 50
 
 def materialized(draft: Draft, metadata: Metadata) -> dg.MaterializeResult[Draft]:
     """A step's result for Dagster: the draft for the IO manager, its rows' digest as data version."""
-    facts: Metadata = {"unchanged": MetadataValue.bool(not draft.changed), **metadata}
+    facts: Metadata = {**metadata, "unchanged": MetadataValue.bool(not draft.changed)}
     return dg.MaterializeResult(value=draft, data_version=dg.DataVersion(draft.rows), metadata=facts)
 
 
@@ -40,8 +40,12 @@ def of_inventory(report: InventoryReport) -> Metadata:
 
 
 def of_resize(report: ResizeReport) -> Metadata:
-    """`resized_images`, with the contact sheet."""
-    metadata = _numbers(
+    """`resized_images`, with the contact sheet first: it is what people look at."""
+    metadata: Metadata = {}
+    if report.sheet:
+        picture = base64.b64encode(report.sheet).decode()
+        metadata["contact_sheet"] = MetadataValue.md(f"![contact sheet](data:image/webp;base64,{picture})")
+    metadata |= _numbers(
         images=report.images,
         passed=report.passed,
         rewritten=report.rewritten,
@@ -55,10 +59,6 @@ def of_resize(report: ResizeReport) -> Metadata:
     )
     if report.reasons:
         metadata["quarantined_because"] = table(["reason", "images"], list(report.reasons.items()))
-    if report.sheet:
-        metadata["contact_sheet"] = MetadataValue.md(
-            f"![contact sheet](data:image/webp;base64,{base64.b64encode(report.sheet).decode()})"
-        )
     return metadata
 
 

@@ -10,20 +10,24 @@ import hashlib
 import os
 import shutil
 import stat
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from filelock import FileLock
 from typing_extensions import override
 
 from imaging_assets.errors import BlobConflictError, BlobNameError, BlobNotFoundError, StoreUnavailableError
-from imaging_assets.ports.blob_store import BlobStore, check_path
+from imaging_assets.ports.blob_store import MAX_PATH_CHARACTERS, BlobStore, check_path
 from imaging_assets.records.images import Blob, BlobInfo
 
 _TEMPORARY = ".tmp"
+_MAX_NAME_BYTES = 255
+_ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
 class DirectoryBlobStore(BlobStore):
@@ -41,33 +45,34 @@ class DirectoryBlobStore(BlobStore):
     @override
     def list_blobs(self, prefix: str = "") -> Iterator[BlobInfo]:
         self._check_root()
-        folder, _, start = prefix.rpartition("/")
-        yield from self._walk(folder + "/" if folder else "", start)
+        folder, slash, start = prefix.rpartition("/")
+        if not slash or _is_path(folder):
+            yield from self._walk(folder + slash, start)
+        self._check_root()  # gone meanwhile, it would look like a short listing
 
     @override
     def list_folders(self, prefix: str = "") -> list[str]:
         self._check_root()
-        folder = prefix.rstrip("/")
-        names = (name for name, is_folder in self._entries(folder) if is_folder)
-        return [name for name in names if next(self._walk(f"{folder}/{name}/" if folder else f"{name}/", ""), None)]
+        folder = f"{prefix.removesuffix('/')}/" if prefix else ""
+        if folder and not _is_path(folder[:-1]):
+            return []
+        names = [name for name, is_folder in self._entries(folder) if is_folder]
+        return [name for name in names if next(self._walk(f"{folder}{name}/", ""), None)]
 
     @override
     def find(self, path: str) -> BlobInfo | None:
-        self._check_root()
-        try:
-            return _info(check_path(path), (self.root / path).stat())
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            return None
+        file = self._file(path)
+        with _translated(f"look for {path!r}", self.root):
+            try:
+                return None if self._leads_out(file) else _info(path, file.lstat())
+            except _ABSENT:
+                return None
 
     @override
     def read(self, path: str) -> Blob:
-        self._check_root()
-        try:
-            with (self.root / check_path(path)).open("rb") as file:
-                # The open file keeps its inode even if the blob is replaced meanwhile: bytes and etag belong together.
-                return Blob(file.read(), _etag(os.fstat(file.fileno())))
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-            raise BlobNotFoundError(path) from error
+        with self._open(path) as file, _translated(f"read {path!r}", self.root):
+            # The open file keeps its inode even if the blob is replaced meanwhile: bytes and etag belong together.
+            return Blob(file.read(), _etag(os.fstat(file.fileno())))
 
     @override
     def write(self, path: str, data: bytes, *, if_match: str | None = None, if_absent: bool = False) -> BlobInfo:
@@ -85,54 +90,70 @@ class DirectoryBlobStore(BlobStore):
     @override
     def copy(self, source: str, target: str, *, if_match: str | None = None) -> BlobInfo:
         def fill(temporary: Path) -> None:
-            with opened, temporary.open("wb") as copied:
+            with temporary.open("wb") as copied:
                 shutil.copyfileobj(opened, copied)
 
-        try:
-            opened = (self.root / check_path(source)).open("rb")
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-            raise BlobNotFoundError(source) from error
-        with opened:
+        with self._open(source) as opened:
             if if_match is not None and _etag(os.fstat(opened.fileno())) != if_match:
                 raise BlobConflictError(source)
             return self._place(target, fill)
 
     @override
     def delete(self, path: str) -> bool:
-        self._check_root()
-        try:
-            (self.root / check_path(path)).unlink()
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        if self.find(path) is None:
             return False
+        with _translated(f"delete {path!r}", self.root):
+            try:
+                self._file(path).unlink()
+            except _ABSENT:
+                return False
         return True
 
     def _place(self, path: str, fill: Callable[[Path], None]) -> BlobInfo:
         """Let `fill` write a temporary file, then move it to the blob's place."""
-        self._check_root()
-        target = self.root / check_path(path)
-        if path.startswith(f"{_TEMPORARY}/"):
-            raise BlobNameError(f"{path!r} is kept for unfinished writes. Choose a path outside {_TEMPORARY}/.")
+        target = self._file(path)
+        if self._leads_out(target.parent):
+            raise BlobNameError(f"A folder of {path!r} is a link here, which could lead out of the store. Choose another path.")
         temporary = self.root / _TEMPORARY / uuid.uuid4().hex
-        temporary.parent.mkdir(exist_ok=True)
-        try:
-            fill(temporary)
-            _keep_etags_apart(target, temporary)
-            info = _info(path, temporary.stat())
-            _move(temporary, target)
-        except OSError as error:
-            if isinstance(error, NotADirectoryError | IsADirectoryError | FileExistsError):
+        with _translated(f"write {path!r}", self.root):
+            try:
+                temporary.parent.mkdir(exist_ok=True)
+                fill(temporary)
+                _keep_etags_apart(target, temporary)
+                info = _info(path, temporary.stat())
+                _move(temporary, target)
+            except (NotADirectoryError, IsADirectoryError, FileExistsError) as error:
                 raise BlobNameError(f"{path!r} is both a blob and a folder of blobs here. Rename one of them.") from error
-            raise StoreUnavailableError(
-                f"Cannot write {path!r} below {self.root}: {error.strerror}. Free space or fix the rights, then run again."
-            ) from error
-        finally:
-            with suppress(FileNotFoundError):
-                temporary.unlink()
+            finally:
+                with suppress(FileNotFoundError):
+                    temporary.unlink()
         return info
+
+    def _file(self, path: str) -> Path:
+        self._check_root()
+        if check_path(path).startswith(f"{_TEMPORARY}/"):
+            raise BlobNameError(f"{path!r} is kept for unfinished writes. Choose a path outside {_TEMPORARY}/.")
+        if any(len(os.fsencode(part)) > _MAX_NAME_BYTES for part in path.split("/")):
+            raise BlobNameError(f"{path[:80]!r}… has a name of over {_MAX_NAME_BYTES} bytes, more than a file can. Shorten it.")
+        return self.root / path
+
+    def _open(self, path: str) -> BinaryIO:
+        file = self._file(path)
+        with _translated(f"read {path!r}", self.root):
+            try:
+                if self._leads_out(file):
+                    raise BlobNotFoundError(path)
+                return file.open("rb")
+            except _ABSENT as error:
+                raise BlobNotFoundError(path) from error
+
+    def _leads_out(self, file: Path) -> bool:
+        """Whether the file, or a folder above it, is a link; listings do not follow links, so nothing else may."""
+        return Path(os.path.realpath(file)) != Path(os.path.realpath(self.root)) / file.relative_to(self.root)
 
     @contextmanager
     def _lock(self, path: str) -> Iterator[None]:
-        self._check_root()
+        self._file(path)
         name = hashlib.sha256(path.encode()).hexdigest()[:32]
         (self.root / _TEMPORARY).mkdir(exist_ok=True)
         with FileLock(self.root / _TEMPORARY / f"{name}.lock", timeout=30):
@@ -140,23 +161,28 @@ class DirectoryBlobStore(BlobStore):
 
     def _walk(self, folder: str, start: str) -> Iterator[BlobInfo]:
         """Blobs below `folder` ("" or ending in "/") whose remaining path starts with `start`, in path order."""
-        for name, is_folder in self._entries(folder.rstrip("/")):
+        for name, is_folder in self._entries(folder):
             if not name.startswith(start):
                 continue
             if is_folder:
                 yield from self._walk(f"{folder}{name}/", "")
                 continue
-            with suppress(FileNotFoundError):  # deleted since the folder was read
-                yield _info(folder + name, (self.root / folder / name).stat())
+            with suppress(*_ABSENT):  # deleted since the folder was read
+                yield _info(folder + name, (self.root / folder / name).lstat())
 
     def _entries(self, folder: str) -> list[tuple[str, bool]]:
-        try:
-            with os.scandir(self.root / folder) as entries:
-                found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries if _is_plain(entry)]
-        except (FileNotFoundError, NotADirectoryError):
+        """Names in a folder ("" or ending in "/") and whether each is a folder, in path order."""
+        if folder.startswith(f"{_TEMPORARY}/") or self._leads_out(self.root / folder):
             return []
+        with _translated(f"list {folder!r}", self.root):
+            try:
+                with os.scandir(self.root / folder) as entries:
+                    found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries if _is_plain(entry)]
+            except _ABSENT:
+                return []
         # A folder sorts as its blobs do, whose paths continue with "/".
-        return sorted((item for item in found if folder or item[0] != _TEMPORARY), key=lambda item: item[0] + "/" * item[1])
+        fit = (item for item in found if len(folder + item[0]) <= MAX_PATH_CHARACTERS and (folder or item[0] != _TEMPORARY))
+        return sorted(fit, key=lambda item: item[0] + "/" * item[1])
 
     def _check_root(self) -> None:
         if not self.root.is_dir():
@@ -167,8 +193,29 @@ class DirectoryBlobStore(BlobStore):
 
 
 def _is_plain(entry: os.DirEntry[str]) -> bool:
-    """Regular files and folders with names that are text; links and devices could lead out of the store."""
-    return not entry.is_symlink() and entry.name.isprintable() and (entry.is_file() or entry.is_dir())
+    """Regular files and folders with names that a blob may have; links and devices could lead out of the store."""
+    return not entry.is_symlink() and (entry.is_file() or entry.is_dir()) and _is_path(entry.name)
+
+
+def _is_path(name: str) -> bool:
+    if name.isascii() and name.isprintable() and not {"/", "\\"} & set(name) and name not in ("", ".", ".."):
+        return True  # nearly all; the rest costs more
+    try:
+        check_path(name)
+    except BlobNameError:
+        return False
+    return True
+
+
+@contextmanager
+def _translated(doing: str, root: Path) -> Iterator[None]:
+    """What the system says against a file that is there: no rights, no space, no connection."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreUnavailableError(
+            f"Cannot {doing} below {root}: {error.strerror}. Free space, fix the rights or connect the disk, then run again."
+        ) from error
 
 
 def _etag(status: os.stat_result) -> str:
@@ -182,11 +229,11 @@ def _info(path: str, status: os.stat_result) -> BlobInfo:
 
 
 def _keep_etags_apart(target: Path, temporary: Path) -> None:
-    """File clocks tick coarser than a nanosecond: a quick second write must still get another etag."""
-    with suppress(FileNotFoundError, NotADirectoryError):
-        before, now = target.stat(), temporary.stat()
-        if now.st_mtime_ns <= before.st_mtime_ns:
-            os.utime(temporary, ns=(now.st_atime_ns, before.st_mtime_ns + 1))
+    """Files are stamped by a clock that ticks only each few milliseconds: a quick second write must still get another etag."""
+    now = time.time_ns()
+    with suppress(*_ABSENT):
+        now = max(now, target.lstat().st_mtime_ns + 1)
+    os.utime(temporary, ns=(now, now))
 
 
 def _move(temporary: Path, target: Path) -> None:

@@ -20,10 +20,16 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from imaging_assets.errors import ManifestCorruptError, ManifestMissingError, ManifestTooNewError
+from imaging_assets.errors import (
+    BlobNotFoundError,
+    ManifestCorruptError,
+    ManifestError,
+    ManifestMissingError,
+    ManifestTooNewError,
+)
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.records.images import BlobInfo
-from imaging_assets.stages.digests import DIGEST_LENGTH, rows_digest
+from imaging_assets.stages.digests import DIGEST_LENGTH, rows_digest, sha256_of
 from imaging_assets.stages.tables import Table
 
 ALL = "all"
@@ -33,6 +39,8 @@ _NAME = re.compile(
     rf"(?P<key>[0-9a-z-]+)\.(?P<inputs>[0-9a-f]{{{DIGEST_LENGTH}}})\.(?P<rows>[0-9a-f]{{{DIGEST_LENGTH}}})\.parquet"
 )
 _VERSION = "imaging_assets.version"
+_CHECKSUM = "imaging_assets.sha256"
+_NO_CHECKSUM = b"0" * 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +108,8 @@ class Journal:
         for blob in self.store.list_blobs(self.folder):
             try:
                 frames.append(_decode(self.store.read(blob.path).data, table, blob.path)[0])
-            except ManifestCorruptError:
-                continue
+            except (ManifestError, BlobNotFoundError):
+                continue  # damaged, of another release, or dropped by a run that was faster
         return pl.concat(frames).unique(table.key, keep="last", maintain_order=True)
 
     def drop(self) -> None:
@@ -201,10 +209,12 @@ class Work:
 
     @property
     def done(self) -> Draft | None:
-        """The unchanged draft, when a manifest with these very inputs stands."""
-        for manifest in self.standing:
-            if manifest.inputs == self.inputs:
-                return Draft(self.table, self.key, self.inputs, manifest.rows, None)
+        """The unchanged draft, when the newest manifest has these very inputs.
+
+        After a crash an older one may stand beside it; everybody reads the newest, so only that one counts.
+        """
+        if self.standing and self.standing[-1].inputs == self.inputs:
+            return Draft(self.table, self.key, self.inputs, self.standing[-1].rows, None)
         return None
 
     @property
@@ -231,17 +241,24 @@ class Work:
 
 def _encode(frame: pl.DataFrame, table: Table, notes: Mapping[str, str]) -> bytes:
     buffer = io.BytesIO()
-    frame.write_parquet(buffer, compression="zstd", metadata={**notes, _VERSION: str(table.version)})
-    return buffer.getvalue()
+    metadata = {**notes, _VERSION: str(table.version), _CHECKSUM: _NO_CHECKSUM.decode()}
+    frame.write_parquet(buffer, compression="zstd", metadata=metadata)
+    data = buffer.getvalue()
+    before, _, after = _around_checksum(data)
+    return before + sha256_of(data).encode() + after
 
 
 def _decode(data: bytes, table: Table, path: str) -> tuple[pl.DataFrame, dict[str, str]]:
+    before, checksum, after = _around_checksum(data)
+    if checksum != sha256_of(before + _NO_CHECKSUM + after).encode():
+        # Polars must not see it: of some damage it makes an abort of the whole process.
+        raise _corrupt(path, "its bytes are not those that were written")
     try:
         notes = pl.read_parquet_metadata(io.BytesIO(data))
         frame = pl.read_parquet(io.BytesIO(data))
         version = int(notes[_VERSION])
     except (pl.exceptions.PolarsError, OSError, KeyError, ValueError) as error:
-        raise ManifestCorruptError(f"{path} cannot be read as a manifest ({error}). Delete it and run its day again.") from error
+        raise _corrupt(path, str(error)) from error
     if version > table.version:
         raise ManifestTooNewError(
             f"{path} was written by a later release (version {version} of {table.asset}, this one knows {table.version}). "
@@ -249,4 +266,22 @@ def _decode(data: bytes, table: Table, path: str) -> tuple[pl.DataFrame, dict[st
         )
     for step in range(version, table.version):
         frame = table.migrations[step](frame)
-    return table.frame(frame), {name: value for name, value in notes.items() if name not in (_VERSION, "ARROW:schema")}
+    try:
+        frame = table.frame(frame)
+    except pl.exceptions.PolarsError as error:
+        raise _corrupt(path, str(error)) from error
+    return frame, {name: value for name, value in notes.items() if name not in (_VERSION, _CHECKSUM, "ARROW:schema")}
+
+
+def _around_checksum(data: bytes) -> tuple[bytes, bytes, bytes]:
+    """What comes before a manifest's checksum, the checksum (b"" where there is none), what comes after."""
+    place = data.rfind(_CHECKSUM.encode())
+    if place < 0:
+        return data, b"", b""
+    start = place + len(_CHECKSUM) + 2  # Parquet puts the kind and the length of the value between
+    end = start + len(_NO_CHECKSUM)
+    return data[:start], data[start:end], data[end:]
+
+
+def _corrupt(path: str, why: str) -> ManifestCorruptError:
+    return ManifestCorruptError(f"{path} cannot be read as a manifest ({why}). Delete it and run its day again.")

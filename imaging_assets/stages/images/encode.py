@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import PIL
-from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError, features
+from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError, features
 
 from imaging_assets.errors import UnreadableImageError
 from imaging_assets.policies import Resize
@@ -32,6 +32,16 @@ FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
 
 _PASSABLE = {"JPEG": "jpg", "PNG": "png", "BMP": "bmp", "GIF": "gif"}
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"RIFF", b"II*\0", b"MM\0*", b"GIF8", b"BM")
+_MAX_JPEG_EDGE = 65_500
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _ORIENTATION, _GPS = ExifTags.Base.Orientation, ExifTags.IFD.GPSInfo
 
 
@@ -83,11 +93,22 @@ def encode_image(data: bytes, limits: Resize) -> EncodedImage:
     Raises:
         UnreadableImageError: The image cannot be used; the reason says why.
     """
+    if not data:
+        raise UnreadableImageError("empty file")
+    try:
+        return _encode(data, limits)
+    except UnreadableImageError:
+        raise
+    except Exception as error:  # decoders of hostile files raise anything, and it must cost one image only
+        raise _unreadable(error, data) from error
+
+
+def _encode(data: bytes, limits: Resize) -> EncodedImage:
     picture = _decode(data, limits)
     kind = "JPEG" if picture.format == "MPO" else str(picture.format)
     exif = _exif(picture)
     passes = _passes(picture, exif, len(data), limits)
-    upright = _upright_rgb(picture, limits)
+    upright = _upright_rgb(picture, exif, limits)
     kept = (data, upright.size) if passes else _fit(upright, limits)
     return EncodedImage(
         status="passed" if passes else "resized",
@@ -105,38 +126,31 @@ def encode_image(data: bytes, limits: Resize) -> EncodedImage:
 
 
 def _decode(data: bytes, limits: Resize) -> Image.Image:
-    if not data:
-        raise UnreadableImageError("empty file")
-    try:
-        picture = Image.open(io.BytesIO(data), formats=FORMATS)
-        _check_pixels(picture, limits)
-        picture.load()
-    except UnreadableImageError:
-        raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise UnreadableImageError("too many pixels", str(error)) from error
-    except UnidentifiedImageError as error:
-        if data.startswith(_MAGIC):
-            raise UnreadableImageError("damaged", "its header says image, but no decoder accepts it") from error
-        raise UnreadableImageError("unsupported format", f"starts with {data[:8].hex()}") from error
-    except Exception as error:  # decoders of hostile files raise anything, and it must cost one image only
-        reason = "truncated" if "truncated" in str(error) or isinstance(error, EOFError) else "damaged"
-        raise UnreadableImageError(reason, f"{type(error).__name__}: {error}"[:200]) from error  # type: ignore[arg-type]
+    if Image.MAX_IMAGE_PIXELS is not None and limits.max_pixels > Image.MAX_IMAGE_PIXELS:
+        Image.MAX_IMAGE_PIXELS = limits.max_pixels  # Pillow's own limit would make a larger setting void
+    picture = Image.open(io.BytesIO(data), formats=FORMATS)
+    if picture.width * picture.height > limits.max_pixels:
+        raise UnreadableImageError("too many pixels", f"{picture.width} x {picture.height}")
+    picture.load()
     return picture
 
 
-def _check_pixels(picture: Image.Image, limits: Resize) -> None:
-    if picture.width * picture.height > limits.max_pixels:
-        raise UnreadableImageError("too many pixels", f"{picture.width} x {picture.height}")
+def _unreadable(error: Exception, data: bytes) -> UnreadableImageError:
+    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
+        return UnreadableImageError("too many pixels", str(error))
+    if isinstance(error, UnidentifiedImageError):
+        if data.startswith(_MAGIC):
+            return UnreadableImageError("damaged", "its header says image, but no decoder accepts it")
+        return UnreadableImageError("unsupported format", f"starts with {data[:8].hex()}")
+    truncated = "truncated" in str(error).lower() or isinstance(error, EOFError)
+    return UnreadableImageError("truncated" if truncated else "damaged", f"{type(error).__name__}: {error}"[:200])
 
 
 def _exif(picture: Image.Image) -> Image.Exif:
     try:
-        exif = picture.getexif()
-        exif.get_ifd(ExifTags.IFD.Exif)
+        return picture.getexif()
     except Exception:  # noqa: BLE001 - broken EXIF is common and harmless: the pixels are what counts
         return Image.Exif()
-    return exif
 
 
 def _passes(picture: Image.Image, exif: Image.Exif, size: int, limits: Resize) -> bool:
@@ -147,20 +161,32 @@ def _passes(picture: Image.Image, exif: Image.Exif, size: int, limits: Resize) -
         and max(picture.size) <= limits.max_edge
         and picture.mode in ("RGB", "L")
         and exif.get(_ORIENTATION, 1) == 1
-        and not exif.get_ifd(_GPS)
+        and not _may_tell_place(picture, exif)
         and "icc_profile" not in picture.info
         and "transparency" not in picture.info
-        and getattr(picture, "n_frames", 1) == 1
+        and not _moves(picture)
     )
 
 
-def _upright_rgb(picture: Image.Image, limits: Resize) -> Image.Image:
-    """The first frame, upright, 8-bit sRGB, on the background colour where it was transparent."""
+def _may_tell_place(picture: Image.Image, exif: Image.Exif) -> bool:
+    """Whether EXIF or XMP say where the picture was taken; EXIF that we cannot read may say so to others."""
+    xmp = str(picture.info.get("xmp", "")) + str(picture.info.get("XML:com.adobe.xmp", ""))
+    return _GPS in exif or "GPSL" in xmp or (bool(picture.info.get("exif")) and not len(exif))
+
+
+def _moves(picture: Image.Image) -> bool:
     try:
-        upright = ImageOps.exif_transpose(_eight_bit(picture))
-    except Exception:  # noqa: BLE001 - see _exif
-        upright = _eight_bit(picture)
-    upright = _to_srgb(upright)
+        return int(getattr(picture, "n_frames", 1)) > 1
+    except Exception:  # noqa: BLE001 - a later frame is broken; the first is what we take
+        return True
+
+
+def _upright_rgb(picture: Image.Image, exif: Image.Exif, limits: Resize) -> Image.Image:
+    """The first frame, upright, 8-bit sRGB, on the background colour where it was transparent."""
+    upright = _eight_bit(picture)
+    turn = _TURNS.get(exif.get(_ORIENTATION, 1))
+    # `ImageOps.exif_transpose` also writes the EXIF anew, and gives up the turn where that fails.
+    upright = _to_srgb(upright if turn is None else upright.transpose(turn))
     if upright.has_transparency_data:
         canvas = Image.new("RGBA", upright.size, limits.background)
         return Image.alpha_composite(canvas, upright.convert("RGBA")).convert("RGB")
@@ -194,8 +220,8 @@ def _to_srgb(picture: Image.Image) -> Image.Image:
 
 def _fit(picture: Image.Image, limits: Resize) -> tuple[bytes, tuple[int, int]]:
     """JPEG bytes within the limits, and their size in pixels: quality is given up first, then pixels."""
-    scale = min(1.0, limits.max_edge / max(picture.size))
-    for quality in (90, limits.min_quality, *[limits.min_quality] * 8):
+    scale = min(1.0, min(limits.max_edge, _MAX_JPEG_EDGE) / max(picture.size))
+    for quality in (max(90, limits.min_quality), limits.min_quality, *[limits.min_quality] * 8):
         size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
         smaller = picture if size == picture.size else picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
         data = _jpeg(smaller, quality)
@@ -219,7 +245,11 @@ def _thumbnail(picture: Image.Image, edge: int) -> bytes:
 
 
 def _captured_at(exif: Image.Exif) -> datetime | None:
-    text = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime)
+    try:
+        details = exif.get_ifd(ExifTags.IFD.Exif)
+    except Exception:  # noqa: BLE001 - see _exif
+        details = {}
+    text = details.get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime)
     try:
         return datetime.strptime(str(text).strip("\0 "), "%Y:%m:%d %H:%M:%S").replace(tzinfo=UTC) if text else None
     except ValueError:

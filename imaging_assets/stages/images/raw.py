@@ -3,6 +3,7 @@
 Belongs here: the inventory and the guard against mass deletion. Does not: reading an image (`resized`).
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -25,6 +26,8 @@ MARKER = "_imaging_assets.json"
 
 _MARKER_SEEN = "_landing_marker.json"
 
+_DATED = re.compile(r"([0-9]{4})/([0-9]{2})/([0-9]{2})/.")
+
 
 @dataclass(frozen=True, slots=True)
 class InventoryReport:
@@ -44,17 +47,18 @@ def day_folder(pipeline: Pipeline, day: str) -> str:
 
 def day_of_path(pipeline: Pipeline, path: str) -> str | None:
     """ISO day of a landing path, or None when it is not below a dated folder."""
-    parts = path.removeprefix(f"{pipeline.places.landing}/").split("/", 3)
+    below = path.removeprefix(f"{pipeline.places.landing}/")
+    dated = _DATED.match(below)
     try:
-        return date(int(parts[0]), int(parts[1]), int(parts[2])).isoformat() if len(parts) == 4 else None
+        return date(*(int(part) for part in dated.groups())).isoformat() if dated else None
     except ValueError:
         return None
 
 
 def landed(pipeline: Pipeline, day: str) -> list[BlobInfo]:
-    """Blobs of a day; hidden ones (a name starting with a dot or an underscore) are none of our business."""
-    blobs = pipeline.store.list_blobs(day_folder(pipeline, day))
-    return [blob for blob in blobs if not blob.path.rpartition("/")[2].startswith((".", "_"))]
+    """Blobs of a day; hidden ones (a name with a dot or underscore first, a folder with a dot first) are none of our business."""
+    folder = day_folder(pipeline, day)
+    return [blob for blob in pipeline.store.list_blobs(folder) if not _hidden(blob.path.removeprefix(folder))]
 
 
 def landing_days(pipeline: Pipeline) -> list[str]:
@@ -68,6 +72,11 @@ def landing_days(pipeline: Pipeline) -> list[str]:
         for name in store.list_folders(f"{root}{year}/{month}/")
     ]
     return sorted({day for day in found if day})
+
+
+def _hidden(below: str) -> bool:
+    *folders, name = below.split("/")
+    return name.startswith((".", "_")) or any(folder.startswith(".") for folder in folders)
 
 
 def raw_inputs(blobs: Iterable[BlobInfo]) -> str:

@@ -7,10 +7,12 @@ not decoded again. Quarantined rows are tried again when the set of decoders cha
 """
 
 import base64
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ import polars as pl
 
 from imaging_assets.errors import BlobConflictError, BlobNotFoundError, UnreadableImageError
 from imaging_assets.ports.blob_store import BlobStore
+from imaging_assets.records.images import Blob
 from imaging_assets.stages.digests import digest, sha256_of
 from imaging_assets.stages.images.contact_sheet import COLUMNS, ROWS, contact_sheet
 from imaging_assets.stages.images.encode import EncodedImage, decoders, encode_image, recipe
@@ -111,22 +114,39 @@ def _reusable(row: Row, recipe_now: str) -> bool:
 
 
 def _resize_in_batches(pipeline: Pipeline, todo: Sequence[Row], known: Mapping[str, Row], work: Work) -> Iterator[Row]:
-    results = pipeline.executor.map(partial(_resize_one, pipeline, known), todo)
-    done = 0
-    for batch in _batches(results, pipeline.resize.batch):
+    seen = _Seen(known)
+    for start in range(0, len(todo), pipeline.resize.batch):
+        # Each batch is awaited: work begun on the next would be lost in a crash too.
+        batch = list(pipeline.executor.map(partial(_resize_one, pipeline, seen), todo[start : start + pipeline.resize.batch]))
         yield from batch
-        done += len(batch)
-        if done < len(todo):  # a last batch goes straight into the manifest
+        if start + len(batch) < len(todo):  # a last batch goes straight into the manifest
             work.journal.append(RESIZED_IMAGES, RESIZED_IMAGES.frame(batch))
 
 
-def _batches(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
-    rows = iter(rows)
-    while batch := list(islice(rows, size)):
-        yield batch
+class _Seen:
+    """What became of bytes, by sha256: whoever meets them first finds out, the others wait for it."""
+
+    def __init__(self, known: Mapping[str, Row]) -> None:
+        self._known = known
+        self._found: dict[str, Future[Row]] = {}
+        self._lock = Lock()
+
+    def find(self, sha256: str, find_out: Callable[[], Row]) -> Row:
+        if row := self._known.get(sha256):
+            return {name: row[name] for name in _PER_IMAGE + _STORED}
+        with self._lock:
+            first = sha256 not in self._found
+            found = self._found.setdefault(sha256, Future())
+        if first:
+            try:
+                found.set_result(find_out())
+            except BaseException as error:
+                found.set_exception(error)
+                raise
+        return found.result()
 
 
-def _resize_one(pipeline: Pipeline, known: Mapping[str, Row], landed: Row) -> Row:
+def _resize_one(pipeline: Pipeline, seen: _Seen, landed: Row) -> Row:
     """The row of one landed image; its resized bytes and thumbnail are stored."""
     row: Row = dict.fromkeys(RESIZED_IMAGES.columns) | {
         "path": landed["path"],
@@ -140,14 +160,18 @@ def _resize_one(pipeline: Pipeline, known: Mapping[str, Row], landed: Row) -> Ro
     except BlobNotFoundError:
         return row | {"sha256": "", "status": "quarantined", "reason": "gone while reading", "etag": ""}
     # If the blob was replaced since the listing, the etag of what was read makes the next run look again.
-    row |= {"etag": blob.etag, "size": len(blob.data), "sha256": sha256_of(blob.data)}
-    if seen := known.get(row["sha256"]):
-        return row | {name: seen[name] for name in _PER_IMAGE + _STORED}
+    sha256 = sha256_of(blob.data)
+    row |= {"etag": blob.etag, "size": len(blob.data), "sha256": sha256}
+    return row | seen.find(sha256, partial(_resize_bytes, pipeline, landed["path"], blob, sha256))
+
+
+def _resize_bytes(pipeline: Pipeline, path: str, blob: Blob, sha256: str) -> Row:
+    """Columns that depend on the bytes alone; they are the same for every copy."""
     try:
         encoded = encode_image(blob.data, pipeline.resize)
     except UnreadableImageError as error:
-        return row | {"status": "quarantined", "reason": error.reason, "detail": error.detail}
-    return row | _store(pipeline, landed["path"], blob.etag, row["sha256"], encoded)
+        return {"status": "quarantined", "reason": error.reason, "detail": error.detail}
+    return _store(pipeline, path, blob.etag, sha256, encoded)
 
 
 def _store(pipeline: Pipeline, path: str, etag: str, sha256: str, image: EncodedImage) -> Row:
@@ -201,7 +225,11 @@ def _sheet(pipeline: Pipeline, rows: pl.DataFrame) -> bytes:
     shown = rows.filter(pl.col("thumbnail").is_not_null()).unique("sha256", maintain_order=True)
     step = max(1, shown.height // (COLUMNS * ROWS))
     paths = shown["thumbnail"].to_list()[::step]
-    return contact_sheet([pipeline.store.read(path).data for path in paths[: COLUMNS * ROWS]])
+    thumbnails = []
+    for path in paths[: COLUMNS * ROWS]:
+        with suppress(BlobNotFoundError):  # a lost thumbnail is no reason to fail the day
+            thumbnails.append(pipeline.store.read(path).data)
+    return contact_sheet(thumbnails)
 
 
 def _report(rows: pl.DataFrame, notes: Mapping[str, str], *, read: int, bytes_read: int) -> ResizeReport:

@@ -8,8 +8,8 @@ day: the days whose tagged manifest must be made again are those whose digest ch
 """
 
 import json
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -91,21 +91,29 @@ class _Refresh:
         self.pipeline = pipeline
         self.resized = resized
         self.rows = {row["statement"]: row for row in rows}
-        self.etags: dict[str, str] = notes.get("etags", {})
-        self.seen: dict[str, str] = notes.get("days", {})
+        self.said_by: dict[str, set[str]] = defaultdict(set)
+        for row in rows:
+            self.said_by[row["file"]].add(row["statement"])
+        self.policy = digest(RECIPE, pipeline.labels.model_dump())
+        same_policy = notes.get("policy") == self.policy  # else every file and day is looked at again
+        self.etags: dict[str, str] = {path: etag if same_policy else "" for path, etag in notes.get("etags", {}).items()}
+        self.seen: dict[str, str] = notes.get("days", {}) if same_policy else {}
         self.label_digests: dict[str, str] = notes.get("label_digests", {})
+        self.contested: dict[str, str] = notes.get("contested", {})  # what held for bytes that people disagree on
+        self.rivals: dict[str, list[str]] = notes.get("rivals", {})  # days of the images an ambiguous statement may mean
         self.frames: dict[str, dict[str, str]] = {}
         self.files_read = 0
 
     def run(self, files: list[BlobInfo]) -> list[Row]:
         changed = [day for day, manifest in self.resized.items() if self.seen.get(day) != manifest.rows]
-        before = winners(self.rows.values(), self._exists)
-        open_before = [row for row in self.rows.values() if row["status"] == "unmatched" and row["retracted_at"] is None]
+        before = winners(self.rows.values(), lambda *_: False)
+        unmatched = [row for row in self._active() if row["status"] == "unmatched"]
+        reopened = [row for row in self._active() if not set(changed).isdisjoint(self.rivals.get(row["statement"], ()))]
         self._load(changed)
         added = self._follow_files(files) + self._follow_folders(changed)
-        self._bind(open_before, self.frames.keys())
-        fresh = [row for row in added if row["status"] == "unmatched"]
-        if any(day_of_path(self.pipeline, self._landing_path(row["selector"])) is None for row in fresh):
+        self._bind(unmatched, self.frames.keys())
+        fresh = [row for row in added if row["status"] == "unmatched"] + reopened
+        if reopened or any(day_of_path(self.pipeline, self._landing_path(row["selector"])) is None for row in fresh):
             self._load(self.resized)  # a bare name may mean an image of any day
         else:
             self._load({str(day_of_path(self.pipeline, self._landing_path(row["selector"]))) for row in fresh})
@@ -116,7 +124,18 @@ class _Refresh:
 
     @property
     def notes(self) -> dict[str, Any]:
-        return {"etags": self.etags, "days": self.seen, "label_digests": self.label_digests}
+        ambiguous = {row["statement"] for row in self._active() if row["status"] == "ambiguous"}
+        return {
+            "policy": self.policy,
+            "etags": self.etags,
+            "days": self.seen,
+            "label_digests": self.label_digests,
+            "contested": self.contested,
+            "rivals": {statement: days for statement, days in self.rivals.items() if statement in ambiguous},
+        }
+
+    def _active(self) -> Iterator[Row]:
+        return (row for row in self.rows.values() if row["retracted_at"] is None)
 
     def _load(self, days: Iterable[str]) -> None:
         """Read path and sha256 of the images of some days."""
@@ -151,13 +170,14 @@ class _Refresh:
     def _follow_folders(self, days: Iterable[str]) -> list[Row]:
         """With `labels.from_folders`, the first folder below the day is a statement about each image in it."""
         added = []
-        for day in days if self.pipeline.labels.from_folders else ():
+        for day in days:
             folder = day_folder(self.pipeline, day)
             when = self.resized[day].blob.modified_at
+            images = sorted(self.frames[day].items()) if self.pipeline.labels.from_folders else []
             stated = [
-                Statement("folders", folder, line, path, sha256, (clean_tag(path.removeprefix(folder).partition("/")[0]),))
-                for line, (path, sha256) in enumerate(sorted(self.frames[day].items()), 1)
-                if "/" in path.removeprefix(folder)
+                Statement("folders", folder, line, path, sha256, (tag,))
+                for line, (path, sha256) in enumerate(images, 1)
+                if "/" in path.removeprefix(folder) and (tag := clean_tag(path.removeprefix(folder).partition("/")[0]))
             ]
             added += self._follow(folder, when, stated, [])
         return added
@@ -167,14 +187,15 @@ class _Refresh:
         now = _keyed(file, when, statements, rejected)
         for row in now.values():
             row["path"] = row["path"] and self._landing_path(row["path"])
-        for key, row in self.rows.items():
-            if row["file"] == file and key not in now and row["retracted_at"] is None:
-                row["retracted_at"] = when
+        for key in self.said_by[file] - now.keys():
+            self.rows[key]["retracted_at"] = self.rows[key]["retracted_at"] or when
+        self.said_by[file] |= now.keys()
         added = []
         for key, row in now.items():
             old = self.rows.get(key)
             if old is None or old["retracted_at"] is not None:
-                self.rows[key] = row | ({"sha256": old["sha256"], "path": old["path"], "status": old["status"]} if old else {})
+                bound = {name: old[name] for name in ("sha256", "path", "status")} if old and old["status"] == "bound" else {}
+                self.rows[key] = row | bound
                 added.append(self.rows[key])
             else:
                 old["line"] = row["line"]
@@ -187,16 +208,31 @@ class _Refresh:
         for row in rows:
             match: Match = index.match(row["selector"])
             row.update(path=match.path, sha256=match.sha256, status=match.status, reason=match.reason)
+            self.rivals[row["statement"]] = sorted({str(day_of_path(self.pipeline, path)) for path in match.rivals})
 
     def _note_digests(self, before: Mapping[str, Winner], changed: list[str]) -> None:
-        after = winners(self.rows.values(), self._exists)
-        moved = {sha256 for sha256 in before.keys() | after.keys() if _content(before, sha256) != _content(after, sha256)}
+        contested: set[str] = set()
+
+        def exists(path: str, sha256: str) -> bool:
+            contested.add(sha256)
+            return self._exists(path, sha256)
+
+        after = winners(self.rows.values(), exists)
+        moved = any(self._moved(before, after, sha256) for sha256 in before.keys() | after.keys())
+        self.contested = {sha256: digest(after[sha256].content) for sha256 in sorted(contested)}
         if moved:
             self._load(self.resized)  # the same bytes may lie on any day
         for day in [*self.frames, *changed]:
             labelled = sorted({sha256 for sha256 in self.frames[day].values() if sha256 in after})
-            self.label_digests[day] = digest([(sha256, after[sha256].content) for sha256 in labelled])
-        self.label_digests = {day: text for day, text in self.label_digests.items() if day in self.resized}
+            content = [(sha256, after[sha256].content) for sha256 in labelled]
+            self.label_digests[day] = digest(content) if content else ""
+        self.label_digests = {day: text for day, text in self.label_digests.items() if text and day in self.resized}
+
+    def _moved(self, before: Mapping[str, Winner], after: Mapping[str, Winner], sha256: str) -> bool:
+        """Whether something else holds for these bytes now; where people disagree it also depends on which images stand."""
+        if sha256 in self.contested:
+            return self.contested[sha256] != digest(_content(after, sha256))
+        return _content(before, sha256) != _content(after, sha256)
 
     def _exists(self, path: str, sha256: str) -> bool:
         day = day_of_path(self.pipeline, path)

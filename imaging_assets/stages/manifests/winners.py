@@ -2,9 +2,10 @@
 
 Belongs here: the rule. Does not: collecting statements (`labels`) or using the answer (`tagged`).
 
-Among statements bound to the same bytes at the same path the newest wins, then the last file and line. When equal bytes lie at
-two paths that still exist and their winners differ, people disagree: the image is in conflict and is not trained on until a newer
-statement for both, or a deletion, settles it.
+Among statements bound to the same bytes at the same path the newest wins, then the last file and line; a statement about the bytes
+alone (by sha256) is about every path. When equal bytes lie at two paths that still exist and their winners differ, people disagree:
+the image is in conflict and is not trained on until a newer statement for both, or a deletion, settles it. What was said about a
+path that the bytes have left counts only where nothing was said about those where they are.
 """
 
 from collections import defaultdict
@@ -52,15 +53,29 @@ def winners(statements: Iterable[Row], exists: Callable[[str, str], bool]) -> di
 
 
 def _winner(sha256: str, by_path: dict[str, Row], exists: Callable[[str, str], bool]) -> Winner:
-    best = max(by_path.values(), key=_rank)
-    rivals = [row for row in by_path.values() if row["tags"] != best["tags"]]
+    by_path = _said_of_every_path(by_path)
     conflict = ""
-    if rivals and exists(best["path"], sha256):
-        standing = [row for row in rivals if exists(row["path"], sha256)]
-        told = sorted((row["path"], "|".join(row["tags"])) for row in [best, *standing])
-        conflict = "; ".join(f"{path} is {tags}" for path, tags in told) if standing else ""
+    if _differ(by_path):
+        standing = {path: row for path, row in by_path.items() if exists(path, sha256)}
+        if _differ(standing):
+            conflict = "; ".join(f"{path} is {'|'.join(row['tags'])}" for path, row in sorted(standing.items()))
+        by_path = standing or by_path
+    best = max(by_path.values(), key=lambda row: (_rank(row), row["path"]))
     regions = tuple(best["regions"] or ())
     return Winner(tuple(best["tags"]), regions, best["source"], best["file"], best["line"], best["stated_at"], conflict)
+
+
+def _said_of_every_path(by_path: dict[str, Row]) -> dict[str, Row]:
+    """The winner of each path; what was said without a path joins in everywhere."""
+    paths = {path: row for path, row in by_path.items() if path}
+    anywhere = by_path.get("")
+    if anywhere is None or not paths:
+        return by_path
+    return {path: max(row, anywhere, key=_rank) for path, row in paths.items()}
+
+
+def _differ(by_path: dict[str, Row]) -> bool:
+    return len({tuple(row["tags"]) for row in by_path.values()}) > 1
 
 
 def _rank(row: Row) -> tuple[datetime, str, int]:

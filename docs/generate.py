@@ -1,0 +1,68 @@
+"""Writes the pages of `docs/` that follow from the code: `python docs/generate.py`.
+
+Belongs here: rendering. Does not: any fact; a test fails when a page is not what this writes.
+"""
+
+import sys
+from pathlib import Path
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from imaging_assets.settings import Settings
+
+HERE = Path(__file__).parent
+
+_INTRO = """\
+# Configuration
+
+Sources, the first wins: variables (`IMAGING_RESIZE__MAX_BYTES=4000000`), `imaging.toml` in the current folder (write one with
+`imaging-assets init`, or name another with `--config`), what `add` and `demo` remember in the state folder, the defaults.
+
+```toml
+home = ".imaging"
+
+[resize]
+max_bytes = 4000000
+```
+
+This page is generated from the code.
+"""
+
+
+def configuration() -> str:
+    """Every setting with its variable, default and meaning."""
+    plain = {name: field for name, field in Settings.model_fields.items() if not _group(field)}
+    parts = [_INTRO, "## General\n", _table("", plain)]
+    for name, field in Settings.model_fields.items():
+        if group := _group(field):
+            parts += [f"## `[{name}]`\n", f"{group.__doc__}\n", _table(f"{name}.", group.model_fields)]
+    return "\n".join(parts)
+
+
+def _group(field: FieldInfo) -> type[BaseModel] | None:
+    kind = field.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def _table(prefix: str, fields: dict[str, FieldInfo]) -> str:
+    lines = ["| setting | default | meaning |", "| --- | --- | --- |"]
+    for name, field in fields.items():
+        default = "number of cores, at most 8" if field.default is PydanticUndefined else f"`{field.default}`"
+        lines.append(f"| `{prefix}{name}` | {default} | {field.description} |")
+    return "\n".join(lines) + "\n"
+
+
+PAGES = {"configuration.md": configuration}
+
+
+def main() -> int:
+    """Write all pages."""
+    for name, render in PAGES.items():
+        (HERE / name).write_text(render(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
