@@ -8,15 +8,15 @@ tell how often it was tried and when to try again.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from imaging_assets.defs.attempts import attempts
 from imaging_assets.defs.partitions import DAILY
-from imaging_assets.defs.tags import CONSENT_TAG, MODEL_TAG, WANTED_TAG
+from imaging_assets.defs.tags import DAY_TAG, MODEL_TAG, WANTED_TAG
 from imaging_assets.errors import StoreUnavailableError
 from imaging_assets.settings import load_settings
 from imaging_assets.stages.days import CHAIN, Behind, Days
@@ -24,6 +24,7 @@ from imaging_assets.stages.images.raw import check_marker
 from imaging_assets.stages.models.iterations import training_is_due
 from imaging_assets.stages.models.registry import now_utc
 from imaging_assets.stages.pipeline import Pipeline
+from imaging_assets.stages.state import ALL
 
 _settings = load_settings()
 _policy = _settings.sensors
@@ -37,6 +38,8 @@ _UNFINISHED = [
 _TRAINING = ("training_sets", "training_iterations")
 _TRAINS = _settings.training.automatic and _settings.profile == "embedded"
 _MODEL_STATUS = dg.DefaultSensorStatus.RUNNING if _TRAINS else dg.DefaultSensorStatus.STOPPED
+
+_OR_WAITED_FOR = ", being worked on, or failed and is waited for."
 
 Requests = dg.SensorResult | dg.SkipReason
 
@@ -59,14 +62,12 @@ def new_images(context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[P
             "%d days lost all their images at once; they are left alone until a person agrees: %s", len(lost), ", ".join(lost)
         )
         looked_at = [day for day in looked_at if day not in lost]
-    if unknown := [day for day in looked_at if not DAILY.has_partition_key(day)]:
-        context.log.warning("Days outside the partitions are left alone; move partitions.start back: %s", ", ".join(unknown))
-    in_turn = (
-        found for day in looked_at if day not in unknown and (found := days.behind(day)) and found.steps[0] != "predictions"
-    )
-    requests = list(_requests(context, in_turn, _policy.requests_per_tick))
+    in_turn = (found for day in looked_at if (found := days.behind(day)) and not _of_another_sensor(found))
+    requests = _requests(context, in_turn, _policy.requests_per_tick)
     return dg.SensorResult(
-        run_requests=requests, cursor=cursor, skip_reason=None if requests else "Every day looked at is up to date."
+        run_requests=requests,
+        cursor=cursor,
+        skip_reason=None if requests else f"Every day looked at is up to date{_OR_WAITED_FOR}",
     )
 
 
@@ -85,12 +86,14 @@ def label_changes(context: dg.SensorEvaluationContext, pipeline: dg.ResourcePara
     if wanted := days.labels_behind():
         if _running(context, {"label_records"}):
             return dg.SkipReason("A run that follows the label files is under way.")
-        behind: Iterable[Behind] = [Behind("all", ("label_records",), wanted)]
+        behind: Iterable[Behind] = [Behind(ALL, ("label_records",), wanted)]
     else:
         found = (days.behind_inside(day) for day in reversed(days.known))
         behind = (item for item in found if item and item.steps[0] == "tagged_manifests")
-    requests = list(_requests(context, behind, _policy.requests_per_tick))
-    return dg.SensorResult(run_requests=requests) if requests else dg.SkipReason("All labels are where they belong.")
+    requests = _requests(context, behind, _policy.requests_per_tick)
+    return (
+        dg.SensorResult(run_requests=requests) if requests else dg.SkipReason(f"All labels are where they belong{_OR_WAITED_FOR}")
+    )
 
 
 @dg.sensor(
@@ -109,16 +112,16 @@ def training(context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pip
         behind = Behind(days.newest_tagged, ("training_sets",), wanted)
     elif wanted := days.iteration_behind():
         due, reason = training_is_due(pipeline, days.newest("training_sets")[days.newest_tagged], now_utc())
-        if not due:
+        if not due and not days.training_set_was_judged():
             return dg.SkipReason(reason)
         behind = Behind(days.newest_tagged, ("training_iterations",), wanted)
     else:
         return dg.SkipReason("The newest training set was trained on, or there is none.")
-    requests = list(_requests(context, [behind], 1))
+    requests = _requests(context, [behind], 1)
     return (
         dg.SensorResult(run_requests=requests)
         if requests
-        else dg.SkipReason("The last attempt failed; it is waited for or given up.")
+        else dg.SkipReason("The newest day is being worked on, or the last attempt failed and is waited for or given up.")
     )
 
 
@@ -136,59 +139,57 @@ def model_rollout(context: dg.SensorEvaluationContext, pipeline: dg.ResourcePara
         return dg.SkipReason("No model has been published yet.")
     free = pipeline.rollout.days_per_tick - len(_unfinished(context, {MODEL_TAG: days.model_id}))
     found = (days.behind_inside(day) for day in reversed(days.known))
-    behind = (item for item in found if item and item.steps[0] == "predictions")
-    requests = list(_requests(context, behind, free, {MODEL_TAG: days.model_id}))
+    behind = (item for item in found if item and item.waits_for_model)
+    requests = _requests(context, behind, free, {MODEL_TAG: days.model_id})
     return (
         dg.SensorResult(run_requests=requests)
         if requests
-        else dg.SkipReason("Every day within the window is predicted by the published model.")
+        else dg.SkipReason(f"Every day within the window is predicted by the published model{_OR_WAITED_FOR}")
     )
+
+
+def _of_another_sensor(found: Behind) -> bool:
+    """Two sensors must not ask for the same day at once."""
+    return found.waits_for_model or found.steps[0] == "tagged_manifests"
 
 
 def _requests(
     context: dg.SensorEvaluationContext, behind: Iterable[Behind], most: int, tags: dict[str, str] | None = None
-) -> Iterator[dg.RunRequest]:
+) -> list[dg.RunRequest]:
     """At most so many requests for days that have no unfinished run and whose last failure is long enough ago."""
-    busy = {run.tags.get("dagster/partition", "all") for run in _unfinished(context, {})}
-    asked = 0
+    unfinished = _unfinished(context, {})
+    requests: list[dg.RunRequest] = []
+    outside = []
     for item in behind:
-        if asked >= most:
-            return
-        if item.day in busy:
-            continue
-        wanted = f"{item.day}@{item.wanted}"
-        tried = _tried(context, wanted)
-        if not tried.may_try(now_utc().timestamp()):
-            continue
-        asked += 1
-        yield dg.RunRequest(
-            run_key=f"{wanted}#{tried.times}",
-            partition_key=None if item.day == "all" else item.day,
-            asset_selection=[dg.AssetKey(step) for step in item.selection],
-            tags={WANTED_TAG: wanted, **(tags or {})},
-        )
+        if len(requests) >= most:
+            break
+        if item.day != ALL and not DAILY.has_partition_key(item.day):
+            outside.append(item.day)
+        elif not _busy(item, unfinished) and (request := _request(context, item, tags or {})):
+            requests.append(request)
+    if outside:
+        context.log.warning("Days outside the partitions are left alone; move partitions.start back: %s", ", ".join(outside))
+    return requests
 
 
-@dataclass(frozen=True, slots=True)
-class _Tried:
-    """How often the same was wanted before, and when the last run ended (seconds since 1970)."""
-
-    times: int
-    ended: float
-    needs_consent: bool
-
-    def may_try(self, now: float) -> bool:
-        """After each failure a longer wait; after the last, never again for the same inputs."""
-        if self.times == 0:
-            return True
-        waits = _policy.retry_minutes
-        return not self.needs_consent and self.times <= len(waits) and now >= self.ended + 60 * waits[self.times - 1]
+def _request(context: dg.SensorEvaluationContext, item: Behind, tags: dict[str, str]) -> dg.RunRequest | None:
+    wanted = f"{item.day}@{item.wanted}"
+    tried = attempts(context.instance, item.day, wanted)
+    if not tried.may_try(_policy.retry_minutes, now_utc().timestamp()):
+        return None
+    return dg.RunRequest(
+        run_key=f"{wanted}#{tried.runs}",
+        partition_key=None if item.day == ALL else item.day,
+        asset_selection=[dg.AssetKey(step) for step in item.selection],
+        tags={WANTED_TAG: wanted, **tags},
+    )
 
 
-def _tried(context: dg.SensorEvaluationContext, wanted: str) -> _Tried:
-    records = context.instance.get_run_records(dg.RunsFilter(tags={WANTED_TAG: wanted}))
-    ended = max((record.end_time or record.create_timestamp.timestamp() for record in records), default=0.0)
-    return _Tried(len(records), ended, any(CONSENT_TAG in record.dagster_run.tags for record in records))
+def _busy(item: Behind, unfinished: Iterable[dg.DagsterRun]) -> bool:
+    """Whether a run works on the day; one that only trains, maybe for hours, does not keep images waiting."""
+    of_day = [run.asset_selection for run in unfinished if run.tags.get(DAY_TAG, ALL) == item.day]
+    training = {dg.AssetKey(asset) for asset in _TRAINING}
+    return any(assets is None or item.steps[0] in _TRAINING or not assets <= training for assets in of_day)
 
 
 def _unfinished(context: dg.SensorEvaluationContext, tags: dict[str, str]) -> Sequence[dg.DagsterRun]:

@@ -3,6 +3,9 @@
 Belongs here: their names. Does not: who sets or reads them.
 """
 
+DAY_TAG = "dagster/partition"
+"""Run tag of Dagster's own: the day."""
+
 WANTED_TAG = "imaging_assets/wanted"
 """Run tag: `<day>@<digest of what the run should read>`."""
 

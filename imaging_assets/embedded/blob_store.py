@@ -122,7 +122,9 @@ class DirectoryBlobStore(BlobStore):
                 _keep_etags_apart(target, temporary)
                 info = _info(path, temporary.stat())
                 _move(temporary, target)
-            except (NotADirectoryError, IsADirectoryError, FileExistsError) as error:
+            except OSError as error:
+                if not (target.is_dir() or isinstance(error, NotADirectoryError | IsADirectoryError | FileExistsError)):
+                    raise
                 raise BlobNameError(f"{path!r} is both a blob and a folder of blobs here. Rename one of them.") from error
             finally:
                 with suppress(FileNotFoundError):
@@ -131,7 +133,7 @@ class DirectoryBlobStore(BlobStore):
 
     def _file(self, path: str) -> Path:
         self._check_root()
-        if check_path(path).startswith(f"{_TEMPORARY}/"):
+        if check_path(path).split("/", 1)[0] == _TEMPORARY:
             raise BlobNameError(f"{path!r} is kept for unfinished writes. Choose a path outside {_TEMPORARY}/.")
         if any(len(os.fsencode(part)) > _MAX_NAME_BYTES for part in path.split("/")):
             raise BlobNameError(f"{path[:80]!r}… has a name of over {_MAX_NAME_BYTES} bytes, more than a file can. Shorten it.")

@@ -17,13 +17,13 @@ from imaging_assets.stages.insights import vector_inputs
 from imaging_assets.stages.manifests.labels import label_digests, label_files, label_inputs
 from imaging_assets.stages.manifests.tagged import tagged_inputs
 from imaging_assets.stages.manifests.training_sets import training_set_inputs
-from imaging_assets.stages.models.iterations import iteration_inputs
+from imaging_assets.stages.models.iterations import iteration_inputs, training_digest, training_images
 from imaging_assets.stages.models.registry import Registry
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.predictions import prediction_inputs
 from imaging_assets.stages.search import DaySources, document_inputs
 from imaging_assets.stages.state import ALL, Manifest
-from imaging_assets.stages.tables import RAW_IMAGES
+from imaging_assets.stages.tables import RAW_IMAGES, TRAINING_SETS
 
 CHAIN = (
     "raw_images",
@@ -36,17 +36,24 @@ CHAIN = (
 )
 """The steps of a day, in the order of the data; one run does them all."""
 
+_DAILY = tuple(step for step in CHAIN if step not in ("raw_images", "label_records"))
+"""Those made of a day's inventory, a manifest each."""
+
 NOTHING = rows_digest(RAW_IMAGES.frame([]), RAW_IMAGES.timeless)
 """What an inventory without images is called."""
 
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """Steps of a day that are not done, in order, and a digest of what they would read; a later step may follow once these are done."""
+    """Steps of a day that are not done, in order, and a digest of what they would read; a later step may follow once these are done.
+
+    `waits_for_model` says that nothing is missing but the predictions of a model that was published since.
+    """
 
     day: str
     steps: tuple[str, ...]
     wanted: str
+    waits_for_model: bool = False
 
     @property
     def selection(self) -> tuple[str, ...]:
@@ -124,14 +131,20 @@ class Days:
         wanted = {"resized_images": resized_inputs(self.pipeline, raw)}
         if resized is not None:
             wanted["image_vectors"] = vector_inputs(self.pipeline, resized)
-            wanted["tagged_manifests"] = tagged_inputs(resized, self.labels_of.get(day, ""))
+            if tagged := self._wanted_tagged(day, resized):
+                wanted["tagged_manifests"] = tagged
             wanted["predictions"] = self._wanted_predictions(day, resized)
             if sources := self._sources(day):
                 wanted["search_documents"] = document_inputs(self.pipeline, sources)
-        missing = [step for step in CHAIN if step in wanted and not self._done(step, day, wanted[step])]
         # A step whose inputs do not stand yet is behind too, but says nothing new about what is wanted.
-        missing += [step for step in CHAIN if step not in wanted and step not in ("raw_images", "label_records")]
-        return Behind(day, tuple(missing), digest(day, [wanted.get(step) for step in missing])) if missing else None
+        behind = {step for step in _DAILY if step not in wanted or not self._done(step, day, wanted[step])}
+        if "tagged_manifests" in behind and ALL not in self.newest("label_records"):
+            behind.add("label_records")
+        if not behind:
+            return None
+        steps = tuple(step for step in CHAIN if step in behind)
+        waits_for_model = resized is not None and steps[0] == "predictions" and self._predicted(day, resized)
+        return Behind(day, steps, digest(day, [wanted.get(step) for step in steps]), waits_for_model)
 
     def training_set_behind(self) -> str:
         """What `training_sets` of the newest tagged day would read, when it is not done; else ""."""
@@ -149,6 +162,28 @@ class Days:
             return ""
         wanted = iteration_inputs(self.pipeline, training_set, self.newest_tagged)
         return "" if self._done("training_iterations", training_set.key, wanted) else wanted
+
+    def training_set_was_judged(self) -> bool:
+        """Whether a model was trained on the newest training set before: then its iteration takes no training, only writing down."""
+        training_set = self._stands("training_sets", self.newest_tagged)
+        if training_set is None:
+            return False
+        images = training_images(self.pipeline.manifests.read(training_set, TRAINING_SETS))
+        wanted = training_digest(self.pipeline, images)
+        ledger = Registry(self.pipeline.store, self.pipeline.places.models).ledger()
+        return any(entry["event"] == "judged" and entry["training_digest"] == wanted for entry in ledger)
+
+    def _wanted_tagged(self, day: str, resized: Manifest) -> str:
+        """By the labels of the day; without label records nobody knows those, so what stands does, and "" where nothing does."""
+        if ALL in self.newest("label_records"):
+            return tagged_inputs(resized, self.labels_of.get(day, ""))
+        stands = self._stands("tagged_manifests", day)
+        return stands.inputs if stands else ""
+
+    def _predicted(self, day: str, resized: Manifest) -> bool:
+        """Whether the day was predicted as it is now, by any model or in want of one."""
+        models = (None, *self._ever_published)
+        return any(self._done("predictions", day, prediction_inputs(resized, model_id)) for model_id in models)
 
     def _wanted_predictions(self, day: str, resized: Manifest) -> str:
         """By the published model; outside the rollout window any model that was ever published will do."""
@@ -182,4 +217,6 @@ class Days:
         return next(reversed(self._all(asset).get(key, [])), None)
 
     def _done(self, asset: str, key: str, wanted: str) -> bool:
-        return any(manifest.inputs == wanted for manifest in self._all(asset).get(key, []))
+        """Whether the newest manifest was made of this; older ones, left by a crash or by two runs at once, nobody reads."""
+        manifest = self._stands(asset, key)
+        return manifest is not None and manifest.inputs == wanted

@@ -66,7 +66,9 @@ def predict_day(pipeline: Pipeline, resized: Manifest) -> tuple[Draft, Predictio
         return work.draft([]), _report(PREDICTIONS.frame([]), None, 0)
     blobs = usable_blobs(pipeline.manifests.read(resized, RESIZED_IMAGES))
     kept = [work.previous().filter(pl.col("model_id") == model_id), work.journal.read(PREDICTIONS)]
-    carried = pl.concat(kept).unique(PREDICTIONS.key).filter(pl.col("sha256").is_in(list(blobs)))
+    # What failed is asked again: it may have been the service's bad day.
+    good = pl.concat(kept).filter(pl.col("error") == "")
+    carried = good.unique(PREDICTIONS.key).filter(pl.col("sha256").is_in(list(blobs)))
     todo = {sha256: blob for sha256, blob in blobs.items() if sha256 not in set(carried["sha256"])}
     fresh = _score_in_batches(pipeline, model_id, todo, work.journal)
     rows = pl.concat([carried, *(frame for frame, _ in fresh)])
@@ -116,14 +118,19 @@ def _batches(items: Sequence[tuple[str, str]]) -> Iterator[list[tuple[str, str]]
 
 def _score_batch(pipeline: Pipeline, model_id: str, batch: Sequence[tuple[str, str]]) -> tuple[dict[str, Scored], int]:
     answers = {sha256: known for sha256, _ in batch if (known := _remembered(pipeline, model_id, sha256))}
-    todo = [(sha256, blob) for sha256, blob in batch if sha256 not in answers]
-    if todo:
-        scored = pipeline.predictor.predict(model_id, [pipeline.store.read(blob).data for _, blob in todo])
-        for (sha256, _), answer in zip(todo, scored, strict=True):
-            answers[sha256] = answer
-            if not answer.error:
-                pipeline.store.write(_score_path(pipeline, model_id, sha256), json.dumps(asdict(answer)).encode())
-    return answers, len(todo)
+    images: dict[str, bytes] = {}
+    for sha256, blob in batch:
+        if sha256 not in answers:
+            try:
+                images[sha256] = pipeline.store.read(blob).data
+            except BlobNotFoundError as error:
+                answers[sha256] = Scored((), error=str(error))
+    scored = pipeline.predictor.predict(model_id, list(images.values())) if images else []
+    for sha256, answer in zip(images, scored, strict=True):
+        answers[sha256] = answer
+        if not answer.error:
+            pipeline.store.write(_score_path(pipeline, model_id, sha256), json.dumps(asdict(answer)).encode())
+    return answers, len(images)
 
 
 def _remembered(pipeline: Pipeline, model_id: str, sha256: str) -> Scored | None:

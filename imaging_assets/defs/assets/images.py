@@ -35,7 +35,7 @@ def raw_images(
     try:
         draft, report = take_inventory(pipeline, context.partition_key, accept_deletions=config.accept_deletions)
     except ConsentRequiredError:
-        context.instance.add_run_tags(context.run_id, {CONSENT_TAG: "yes"})  # the sensors will not ask again for the same
+        context.instance.add_run_tags(context.run.run_id, {CONSENT_TAG: "yes"})  # the sensors will not ask again for the same
         raise
     return metadata.materialized(draft, metadata.of_inventory(report))
 

@@ -1,6 +1,7 @@
 """Step `label_records`: every statement of every label file, bound to the bytes it means.
 
-Belongs here: following label files and images as they change. Does not: formats (`label_files`), the matching rule (`matching`).
+Belongs here: following label files and images as they change. Does not: formats (`label_files`), the matching rule (`matching`), what
+a new row looks like (`statement_rows`).
 
 Statements are only ever added. A line that goes is retracted, not removed; a first match binds a statement to the image's sha256
 for ever, so a label follows moved bytes. Beside the rows the manifest notes, per day, a digest of the labels that concern that
@@ -8,7 +9,7 @@ day: the days whose tagged manifest must be made again are those whose digest ch
 """
 
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from imaging_assets.stages.digests import digest
 from imaging_assets.stages.images.raw import day_folder, day_of_path
 from imaging_assets.stages.manifests.label_files import clean_tag, read_csv
 from imaging_assets.stages.manifests.matching import ImageIndex, Match
+from imaging_assets.stages.manifests.statement_rows import rows_by_statement
 from imaging_assets.stages.manifests.winners import Winner, winners
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.state import ALL, Draft, Manifest
@@ -184,7 +186,7 @@ class _Refresh:
 
     def _follow(self, file: str, when: datetime, statements: list[Statement], rejected: list[RejectedLine]) -> list[Row]:
         """Add what the file says newly, retract what it no longer says; returns the added rows."""
-        now = _keyed(file, when, statements, rejected)
+        now = rows_by_statement(file, when, statements, rejected)
         for row in now.values():
             row["path"] = row["path"] and self._landing_path(row["path"])
         for key in self.said_by[file] - now.keys():
@@ -249,40 +251,6 @@ class _Refresh:
 def exists_now(pipeline: Pipeline, resized: Mapping[str, Manifest]) -> Callable[[str, str], bool]:
     """Whether bytes are at a path, by the manifests of their days; reads each day at most once."""
     return _Refresh(pipeline, resized, [], {})._exists  # noqa: SLF001 - the same module
-
-
-def _keyed(file: str, when: datetime, statements: list[Statement], rejected: list[RejectedLine]) -> dict[str, Row]:
-    """Rows by identity: what a line says, not where it stands; the same line twice counts twice."""
-    repeats: Counter[str] = Counter()
-    rows: dict[str, Row] = {}
-    items: list[Statement | RejectedLine] = [*statements, *rejected]
-    for item in items:
-        said = (item.path, item.sha256, item.tags, str(item.regions)) if isinstance(item, Statement) else (item.text, item.reason)
-        base = digest(file, *said)
-        repeats[base] += 1
-        row = _stated(item) if isinstance(item, Statement) else _rejected(item)
-        rows[digest(base, repeats[base])] = row | {"file": file, "line": item.line, "stated_at": when, "retracted_at": None}
-    return {key: row | {"statement": key} for key, row in rows.items()}
-
-
-def _stated(item: Statement) -> Row:
-    regions = [{"tag": r.tag, "left": r.left, "top": r.top, "width": r.width, "height": r.height} for r in item.regions]
-    known = {"sha256": item.sha256, "path": item.path, "status": "bound"} if item.sha256 else {"status": "unmatched"}
-    empty: Row = {"sha256": "", "path": "", "reason": ""}
-    return empty | {"source": item.source, "selector": item.path, "tags": list(item.tags), "regions": regions} | known
-
-
-def _rejected(item: RejectedLine) -> Row:
-    return {
-        "source": "csv",
-        "selector": item.text,
-        "tags": [],
-        "regions": [],
-        "status": "rejected",
-        "reason": item.reason,
-        "sha256": "",
-        "path": "",
-    }
 
 
 def _content(found: Mapping[str, Winner], sha256: str) -> object:

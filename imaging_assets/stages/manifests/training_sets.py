@@ -56,9 +56,11 @@ def gather_training_set(pipeline: Pipeline, day: str, tagged: Mapping[str, Manif
     gone = [other for other in read_before if other not in tagged]
     images = {row["sha256"]: row for row in rows}
     _forget(images, {*changed, *gone})
+    seen: set[str] = set()
     for other, frame in zip(changed, pipeline.executor.map(lambda key: _labelled(pipeline, tagged[key]), changed), strict=True):
         for row in frame.iter_rows(named=True):
-            _see(images, other, row)
+            _see(images, other, row, first=row["sha256"] not in seen)
+            seen.add(row["sha256"])
     placed = place_images(pipeline, [row for row in images.values() if not row["conflict"]])
     finished = [_with_side(row, placed.get(row["sha256"])) for row in images.values()]
     notes = {"days": json.dumps({other: manifest.rows for other, manifest in tagged.items()})}
@@ -92,12 +94,15 @@ def _forget(images: dict[str, Row], days: set[str]) -> None:
             del images[sha256]
 
 
-def _see(images: dict[str, Row], day: str, tagged: Row) -> None:
-    """Note one tagged image; of two days that tell different tags, the newer statement holds."""
+def _see(images: dict[str, Row], day: str, tagged: Row, *, first: bool) -> None:
+    """Note one tagged image.
+
+    Of days read now that tell different tags, the newer statement holds; what was read before may have been withdrawn since.
+    """
     sighting = {"day": day, "path": tagged["path"]}
-    row = images.setdefault(tagged["sha256"], {"sha256": tagged["sha256"], "sightings": [], "stated_at": None})
+    row = images.setdefault(tagged["sha256"], {"sha256": tagged["sha256"], "sightings": []})
     row["sightings"] = sorted([*row["sightings"], sighting], key=lambda seen: (seen["day"], seen["path"]))
-    if row["stated_at"] is None or tagged["stated_at"] >= row["stated_at"]:
+    if first or tagged["stated_at"] >= row["stated_at"]:
         row |= {name: tagged[name] for name in ("resized", "tags", "regions", "stated_at", "conflict", "phash")}
 
 

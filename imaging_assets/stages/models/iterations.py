@@ -9,7 +9,7 @@ crash the same training is adopted, and a set that was trained before is never t
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -85,8 +85,8 @@ def iterate(
     outcome = _Outcome(row)
     if reason := _refusal(pipeline, training_set.key, newest, images):
         row |= {"verdict": "not trained", "reason": reason, "model_id": ""}
-    elif twin := _trained_before(pipeline, row["training_digest"]):
-        row |= {"verdict": "reused", "reason": f"Model {twin} was trained on this very set.", "model_id": twin}
+    elif judged := _judged_before(pipeline, row["training_digest"]):
+        outcome = _known(pipeline, row, judged, before)
     else:
         outcome = _train(pipeline, row, images, heartbeat, clock)
     rows = before.to_dicts()
@@ -124,12 +124,23 @@ def _refusal(pipeline: Pipeline, day: str, newest: str, images: Sequence[Trainin
     return pipeline.trainer.refusal(images)
 
 
-def _trained_before(pipeline: Pipeline, training_digest_now: str) -> str:
-    """Id of a model that was trained and judged on this very set, or ""."""
+def _judged_before(pipeline: Pipeline, training_digest_now: str) -> Row | None:
+    """The ledger's entry on a model that was trained and judged on this very set, or None."""
     for entry in Registry(pipeline.store, pipeline.places.models).ledger():
         if entry["event"] == "judged" and entry["training_digest"] == training_digest_now:
-            return str(entry["model_id"])
-    return ""
+            return entry
+    return None
+
+
+def _known(pipeline: Pipeline, row: Row, judged: Row, before: pl.DataFrame) -> _Outcome:
+    """A set that was trained and judged before: by an earlier row, another day, or a run that ended before it wrote its manifest."""
+    model_id = str(judged["model_id"])
+    if model_id != row["model_id"] or model_id in before["model_id"].to_list():
+        reason = f"Model {model_id} was trained on this very set."
+        return _Outcome(row | {"verdict": "reused", "reason": reason, "model_id": model_id})
+    champion = Registry(pipeline.store, pipeline.places.models).published()
+    published = champion if champion and champion.model_id == model_id else None
+    return _Outcome(row | {name: judged[name] for name in TRAINING_ITERATIONS.columns if name in judged}, published=published)
 
 
 def _train(pipeline: Pipeline, row: Row, images: Sequence[TrainingImage], heartbeat: Heartbeat, clock: Clock) -> _Outcome:
@@ -138,14 +149,14 @@ def _train(pipeline: Pipeline, row: Row, images: Sequence[TrainingImage], heartb
     model = pipeline.trainer.train(row["model_id"], images, lambda path: pipeline.store.read(path).data, heartbeat)
     test = [image for image in images if image.split == "test"]
     champion = registry.published()
+    serves = champion is not None and champion.model_id == model.model_id  # a run before us ended after publication
+    champion_id = (champion.previous if serves else champion.model_id) if champion else None
     ours = _evaluate(pipeline, model, model.model_id, test)
-    theirs = _evaluate(pipeline, model, champion.model_id, test) if champion else None
-    if champion and champion.model_id == model.model_id:
-        judgement = Judgement("published", champion.reason, "", 0.0)  # a run before us ended between publication and its manifest
-        published: PublishedModel | None = champion
-    else:
-        judgement = judge(ours, theirs, pipeline.training)
-        published = _publish(pipeline, registry, model.model_id, judgement)
+    theirs = _evaluate(pipeline, model, champion_id, test) if champion_id else None
+    judgement = judge(ours, theirs, pipeline.training)
+    if champion and serves:
+        judgement = replace(judgement, verdict="published", reason=champion.reason)
+    published = _publish(pipeline, registry, model.model_id, judgement)
     row = row | {
         "verdict": judgement.verdict,
         "reason": judgement.reason,
@@ -153,14 +164,13 @@ def _train(pipeline: Pipeline, row: Row, images: Sequence[TrainingImage], heartb
         "tags": list(model.tags),
         "test_images": len(test),
         "accuracy": ours.accuracy,
-        "champion_id": champion.model_id if champion else "",
+        "champion_id": champion_id or "",
         "champion_accuracy": theirs.accuracy if theirs else None,
         "worst_tag": judgement.worst_tag,
         "worst_tag_change": judgement.worst_tag_change,
         "seconds": model.seconds,
     }
-    facts = {name: row[name] for name in ("training_digest", "verdict", "reason", "accuracy", "champion_id", "champion_accuracy")}
-    registry.note("judged", model.model_id, **facts)
+    registry.note("judged", **row)
     return _Outcome(row, trained=True, published=published, evaluation=ours)
 
 

@@ -16,6 +16,8 @@ from imaging_assets.records.models import PublishedModel
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.tables import TRAINING_ITERATIONS
 
+_SERVED = ("published", "rolled back")
+
 Clock = Callable[[], datetime]
 
 
@@ -37,12 +39,16 @@ class Registry:
         return self._read()[0]
 
     def publish(self, model_id: str, reason: str) -> PublishedModel:
-        """Let a model serve.
+        """Let a model serve; nothing when it does already, except that the ledger tells of it.
 
         Raises:
             BlobConflictError: Another run published at the same time.
         """
         current, etag = self._read()
+        if current and current.model_id == model_id:
+            if not self._noted("published", model_id):
+                self.note("published", model_id, previous=current.previous, reason=current.reason)
+            return current
         previous = current.model_id if current else None
         return self._serve(PublishedModel(model_id, self.clock().isoformat(), previous, reason), etag, "published")
 
@@ -55,9 +61,8 @@ class Registry:
         current, etag = self._read()
         if current is None or current.previous is None:
             raise UsageError("No model was published before the present one. Train another with `imaging-assets run`.")
-        before: dict[str, Any] = next(
-            (entry for entry in reversed(self.ledger()) if entry.get("model_id") == current.previous), {}
-        )
+        served = [entry for entry in self.ledger() if entry["event"] in _SERVED and entry["model_id"] == current.previous]
+        before: dict[str, Any] = served[-1] if served else {}
         back = PublishedModel(
             current.previous, self.clock().isoformat(), before.get("previous"), f"rolled back from {current.model_id}"
         )
@@ -74,9 +79,8 @@ class Registry:
         """All entries, oldest first."""
         return [json.loads(self.store.read(blob.path).data) for blob in self.store.list_blobs(f"{self.folder}/ledger/")]
 
-    def judged(self, model_id: str) -> bool:
-        """Whether a verdict on this model is in the ledger."""
-        return any(blob.path.endswith(f"-judged-{model_id}.json") for blob in self.store.list_blobs(f"{self.folder}/ledger/"))
+    def _noted(self, event: str, model_id: str) -> bool:
+        return any(entry["event"] == event and entry["model_id"] == model_id for entry in self.ledger())
 
     def _read(self) -> tuple[PublishedModel | None, str | None]:
         try:

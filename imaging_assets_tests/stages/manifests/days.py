@@ -39,24 +39,22 @@ def a_day(
     quarantined: Collection[str] = (),
 ) -> Manifest:
     """Let a day hold exactly these images, content by name; their hashes are far apart unless given (by content)."""
-    rows = [_row(pipeline, day, name, content, phashes or {}, name in quarantined) for name, content in images.items()]
-    for row in rows:
-        if row["resized"] and not pipeline.store.find(str(row["resized"])):
-            pipeline.store.write(str(row["resized"]), images[str(row["path"]).removeprefix(day_folder(pipeline, day))].encode())
+    looks = {content: (phashes or {}).get(content, sha(content)[:16]) for content in images.values()}
+    rows = []
+    for name, content in images.items():
+        row: Row = dict.fromkeys(RESIZED_IMAGES.columns, "")
+        row |= {"path": day_folder(pipeline, day) + name, "size": len(content), "sha256": sha(content), "captured_at": None}
+        row |= dict.fromkeys(("width", "height", "resized_size", "resized_width", "resized_height"))
+        if name in quarantined:
+            row |= {"status": "quarantined", "reason": "damaged", "phash": None, "resized": None, "thumbnail": None}
+        else:
+            row |= {"status": "passed", "width": 8, "height": 8, "phash": looks[content]}
+            row |= {"resized": f"resized/{sha(content)}.jpg", "thumbnail": "thumbnails/none.jpg"}
+            pipeline.store.write(str(row["resized"]), content.encode())
+        rows.append(row)
     work = pipeline.manifests.begin(RESIZED_IMAGES, day, digest(rows))
     pipeline.manifests.commit(work.draft(rows))
     return pipeline.manifests.find(RESIZED_IMAGES.asset, day)
-
-
-def _row(pipeline: Pipeline, day: str, name: str, content: str, phashes: Mapping[str, str], quarantined: bool) -> Row:  # noqa: FBT001 - private
-    sha256 = sha(content)
-    row: Row = dict.fromkeys(RESIZED_IMAGES.columns)
-    row |= {"path": day_folder(pipeline, day) + name, "size": len(content), "etag": "1", "sha256": sha256, "reason": ""}
-    row |= {"status": "quarantined", "reason": "damaged"} if quarantined else {"status": "passed"}
-    if not quarantined:
-        row |= {"phash": phashes.get(content, sha256[:16]), "resized": f"resized/{sha256}.jpg", "thumbnail": "thumbnails/none.jpg"}
-        row |= {"width": 8, "height": 8}
-    return row | {"duplicate_group": "", "detail": "", "recipe": "", "decoders": ""}
 
 
 def write_labels(home: Path, file: str, text: str, *, hours: float = 0) -> None:

@@ -1,6 +1,7 @@
 """Which image a line means."""
 
 import unicodedata
+from typing import Literal
 
 import pytest
 
@@ -75,7 +76,7 @@ def test_several_images_are_told_apart_by_a_longer_end() -> None:
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 @pytest.mark.parametrize("selector", ["é.jpg", "2026/03/02/é.jpg", "É"])
-def test_a_name_is_the_same_however_its_accents_are_encoded(form: str, selector: str) -> None:
+def test_a_name_is_the_same_however_its_accents_are_encoded(form: Literal["NFC", "NFD"], selector: str) -> None:
     landed = unicodedata.normalize(form, "é.jpg")
     found = an_index((landed, "one")).match(unicodedata.normalize("NFC", selector))
     assert (found.path, found.sha256) == (FOLDER + landed, "one")

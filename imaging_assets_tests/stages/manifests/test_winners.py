@@ -44,7 +44,12 @@ def test_only_bound_statements_that_stand_count() -> None:
 
 def test_equal_bytes_with_equal_tags_agree_and_nobody_asks_where_they_are() -> None:
     asked: list[str] = []
-    found = winners([stated("cat"), stated("cat", "b.jpg")], lambda path, _: not asked.append(path))
+
+    def exists(path: str, _: str) -> bool:
+        asked.append(path)
+        return True
+
+    found = winners([stated("cat"), stated("cat", "b.jpg")], exists)
     assert (found["one"].conflict, asked) == ("", [])
 
 

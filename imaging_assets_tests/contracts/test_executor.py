@@ -1,0 +1,111 @@
+"""What every executor promises, whatever runs the tasks.
+
+Another implementation joins by a line in `BUILDERS`; tasks are module-level functions, so that it may be one of processes.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from imaging_assets.embedded.executor import ThreadExecutor
+from imaging_assets.ports.executor import Executor
+
+BUILDERS: dict[str, Callable[[int], Executor]] = {"threads": ThreadExecutor}
+WORKERS = 3
+
+
+@pytest.fixture(params=BUILDERS)
+def executor(request: pytest.FixtureRequest) -> Executor:
+    return BUILDERS[request.param](WORKERS)
+
+
+def squared(number: int) -> int:
+    return number * number
+
+
+def squared_slowly_at_first(number: int) -> int:
+    time.sleep(0.02 if number < 3 else 0)
+    return number * number
+
+
+def squared_unless_seven(number: int) -> int:
+    if number == 7:
+        raise ValueError("seven")
+    return number * number
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 6, 7, 50])
+def test_results_come_in_the_order_of_the_items(executor: Executor, count: int) -> None:
+    assert list(executor.map(squared, range(count))) == [number**2 for number in range(count)]
+
+
+def test_a_slow_task_does_not_lose_its_place(executor: Executor) -> None:
+    assert list(executor.map(squared_slowly_at_first, range(20))) == [number**2 for number in range(20)]
+
+
+def test_an_error_is_raised_where_its_result_would_have_come(executor: Executor) -> None:
+    results = executor.map(squared_unless_seven, range(20))
+    got = [next(results) for _ in range(7)]
+    with pytest.raises(ValueError, match="seven"):
+        next(results)
+
+    assert got == [number**2 for number in range(7)]
+
+
+def test_items_are_taken_only_as_fast_as_results(executor: Executor) -> None:
+    taken = []
+
+    def items() -> Iterator[int]:
+        for number in range(10_000):
+            taken.append(number)
+            yield number
+
+    results = executor.map(squared, items())
+    next(results)
+
+    assert len(taken) <= 4 * WORKERS
+
+
+def test_an_abandoned_run_starts_no_further_task(executor: Executor) -> None:
+    results = executor.map(squared, iter(range(10_000)))
+    assert next(results) == 0
+
+    results.close()  # type: ignore[attr-defined]
+
+    assert list(results) == []
+
+
+def test_the_same_executor_serves_again_and_within_its_own_results(executor: Executor) -> None:
+    nested = [sum(executor.map(squared, range(number))) for number in executor.map(squared, range(4))]
+
+    assert nested == [sum(inner**2 for inner in range(number**2)) for number in range(4)]
+
+
+def test_threads_work_side_by_side() -> None:
+    together = threading.Barrier(WORKERS, timeout=10)
+
+    def meet(number: int) -> int:
+        together.wait()
+        return number
+
+    assert list(ThreadExecutor(WORKERS).map(meet, range(WORKERS))) == list(range(WORKERS))
+
+
+def test_no_more_threads_work_than_asked_for() -> None:
+    lock, working, most = threading.Lock(), 0, 0
+
+    def work(number: int) -> int:
+        nonlocal working, most
+        with lock:
+            working += 1
+            most = max(most, working)
+        time.sleep(0.005)
+        with lock:
+            working -= 1
+        return number
+
+    list(ThreadExecutor(2).map(work, range(12)))
+
+    assert most == 2

@@ -1,0 +1,234 @@
+"""The daemon as it runs in production, with its own code server and run workers, over a project folder of its own.
+
+All tests share one deployment, each with a day (or two) of its own; what they expect is told per day.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pytest
+
+from imaging_assets.stages.days import CHAIN, Days
+from imaging_assets.stages.models.registry import Registry
+from imaging_assets_tests.builders import a_picture, land, state_labels
+from imaging_assets_tests.defs.daemon import Deployment, a_deployment
+
+pytestmark = pytest.mark.slow
+
+SUCCESS, FAILURE = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE
+DAILY = [step for step in CHAIN if step != "label_records"]
+LABELLED = ("2026-02-01", "2026-02-02")
+
+
+@pytest.fixture(scope="module")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A daemon over two labelled days; the first test waits for the model."""
+    with a_deployment(tmp_path_factory.mktemp("daemon")) as running:
+        for number, day in enumerate(LABELLED):
+            land(
+                running.pipeline,
+                {f"{tag}-{seed}.jpg": _picture(1000 * number + 10 * seed + place) for seed, tag, place in KINDS},
+                day,
+            )
+        names = {f"{day.replace('-', '/')}/{tag}-{seed}.jpg": tag for day in LABELLED for seed, tag, _ in KINDS}
+        state_labels(running.pipeline, names)
+        yield running
+
+
+KINDS = [(seed, tag, place) for seed in range(6) for place, tag in enumerate(("cat", "dog"))]
+
+
+def _picture(seed: int) -> bytes:
+    return a_picture(seed, (160, 120))
+
+
+def _pictures(first: int, number: int) -> dict[str, bytes]:
+    return {f"{seed}.jpg": _picture(seed) for seed in range(first, first + number)}
+
+
+def _chains(deployment: Deployment, day: str) -> list[dg.DagsterRun]:
+    """The runs that made a day's inventory, oldest first."""
+    return deployment.runs(day, "raw_images")
+
+
+def test_images_and_labels_become_documents_and_a_serving_model_without_any_command(deployment: Deployment) -> None:
+    deployment.until(
+        lambda: deployment.trained() and deployment.up_to_date(*LABELLED),
+        "a model that predicted both labelled days",
+        seconds=180,
+    )
+
+    published = Registry(deployment.pipeline.store, "models").published()
+    assert published is not None
+    found = [deployment.pipeline.index.get(key) for key in deployment.pipeline.index.ids()]
+    of_days = [document for document in found if document and document["day"] in LABELLED]
+    assert len(of_days) == 24
+    assert {document["model_id"] for document in of_days} == {published.model_id}
+    assert {run.status for run in deployment.runs()} == {SUCCESS}
+    with deployment.instance() as instance:
+        event = instance.get_latest_materialization_event(dg.AssetKey("published_model"))
+    assert event is not None
+    assert event.asset_materialization is not None
+    assert event.asset_materialization.metadata["model"].value == published.model_id
+
+
+def test_a_change_on_an_old_day_runs_that_day_again_and_no_other(deployment: Deployment) -> None:
+    days = ("2025-03-01", "2025-03-02")
+    for number, day in enumerate(days):
+        land(deployment.pipeline, _pictures(20_000 + 100 * number, 3), day)
+    deployment.until(lambda: deployment.up_to_date(*days), "both old days")
+    before = {run.run_id for run in deployment.runs()}
+
+    land(deployment.pipeline, {"more.jpg": _picture(20_500)}, days[0])
+    deployment.until(lambda: "more.jpg" in deployment.documents(days[0]) and deployment.up_to_date(*days), "the document")
+
+    after = [run for run in deployment.runs() if run.run_id not in before]
+    assert [run.tags["dagster/partition"] for run in after] == [days[0]]
+
+
+def test_a_label_that_changes_runs_the_one_day_again_that_it_concerns(deployment: Deployment) -> None:
+    day = "2025-04-01"
+    land(deployment.pipeline, _pictures(25_000, 3), day)
+    deployment.until(lambda: deployment.up_to_date(day), "the day")
+    before = {run.run_id for run in deployment.runs()}
+
+    state_labels(deployment.pipeline, {"2025/04/01/25000.jpg": "heron"}, "heron.csv")
+    deployment.until(
+        lambda: "heron" in _tags(deployment, day) and deployment.trained() and deployment.up_to_date(day, *LABELLED),
+        "the tag",
+        180,
+    )
+
+    after = [run for run in deployment.runs(asset="tagged_manifests") if run.run_id not in before]
+    assert [run.tags["dagster/partition"] for run in after] == [day]
+    assert [run for run in deployment.runs(asset="raw_images") if run.run_id not in before] == []
+
+
+def test_an_image_that_lands_while_its_day_is_running_is_not_lost(deployment: Deployment) -> None:
+    day = "2026-02-04"
+    slow = {f"{seed}.png": a_picture(30_000 + seed, (1600, 1200), "PNG") for seed in range(40)}
+    land(deployment.pipeline, slow, day)
+    deployment.until(lambda: deployment.runs(day, statuses=[dg.DagsterRunStatus.STARTED]), "a run under way")
+    # Only once the inventory stands is the newcomer surely too late for it.
+    deployment.until(lambda: day in Days(deployment.pipeline).newest("raw_images"), "the inventory")
+
+    land(deployment.pipeline, {"late.jpg": _picture(30_500)}, day)
+    assert not any(run.is_finished for run in _chains(deployment, day))
+    deployment.until(lambda: "late.jpg" in deployment.documents(day) and deployment.up_to_date(day), "the late image")
+
+    assert len(deployment.documents(day)) == 41
+    assert [run.status for run in _chains(deployment, day)] == [SUCCESS, SUCCESS]
+
+
+def test_an_image_that_goes_and_comes_back_is_followed_both_times(deployment: Deployment) -> None:
+    day = "2026-02-05"
+    land(deployment.pipeline, _pictures(40_000, 3), day)
+    deployment.until(lambda: deployment.up_to_date(day), "the day")
+    path = deployment.root / ".imaging/store/landing/2026/02/05/40001.jpg"
+    aside = deployment.root / "aside.jpg"
+
+    for _ in range(2):
+        path.rename(aside)
+        deployment.until(lambda: "40001.jpg" not in deployment.documents(day) and deployment.up_to_date(day), "its document gone")
+        aside.rename(path)  # with its old time: the listing is the very one of before
+        deployment.until(lambda: "40001.jpg" in deployment.documents(day) and deployment.up_to_date(day), "its document back")
+
+    assert [run.status for run in _chains(deployment, day)] == [SUCCESS] * 5
+
+
+def test_a_failing_day_is_tried_again_with_pauses_then_rests_until_its_inputs_change(deployment: Deployment) -> None:
+    day, other = "2026-02-06", "2026-02-07"
+    land(deployment.pipeline, _pictures(50_000, 2), day)
+    deployment.until(lambda: deployment.up_to_date(day), "the day")
+    standing = Days(deployment.pipeline).newest("resized_images")[day].blob.path
+    deployment.pipeline.store.write(standing, b"not a manifest")
+    tried_before = len(_chains(deployment, day))
+
+    land(deployment.pipeline, {"more.jpg": _picture(50_500)}, day)
+    # The first run takes the inventory before it fails, so what is wanted is new; that is tried, and tried twice more.
+    deployment.until(lambda: len(_failed(deployment, day)) == 4, "four failures")
+    land(deployment.pipeline, _pictures(51_000, 2), other)
+    deployment.until(lambda: deployment.up_to_date(other), "the other day")
+    quiet = len(_ticks(deployment)) + 3
+    deployment.until(lambda: len(_ticks(deployment)) >= quiet, "three more ticks")
+    assert len(_failed(deployment, day)) == 4
+    with deployment.instance() as instance:
+        records = instance.get_run_records(dg.RunsFilter(tags={"dagster/partition": day}, statuses=[FAILURE]))
+    created = sorted(record.create_timestamp.timestamp() for record in records)
+    ended = sorted(record.end_time or 0 for record in records)
+    assert [after >= before + pause for before, after, pause in zip(ended, created[1:], (3, 3, 6), strict=False)] == [True] * 3
+
+    deployment.pipeline.store.delete(standing)
+    land(deployment.pipeline, {"mended.jpg": _picture(50_501)}, day)
+    deployment.until(lambda: deployment.up_to_date(day), "the mended day")
+
+    assert deployment.documents(day) == ["50000.jpg", "50001.jpg", "mended.jpg", "more.jpg"]
+    assert len(_chains(deployment, day)) == tried_before + 5
+
+
+def test_lost_manifests_of_days_come_back_with_the_same_rows(deployment: Deployment) -> None:
+    days = {asset: f"2026-01-{number:02}" for number, asset in enumerate(DAILY, 1)}
+    for number, day in enumerate(days.values()):
+        land(deployment.pipeline, _pictures(70_000 + 10 * number, 2), day)
+    deployment.until(lambda: deployment.up_to_date(*days.values()), "all days", 180)
+    before = deployment.rows(*days.values())
+
+    for asset, day in days.items():
+        deployment.pipeline.store.delete(deployment.pipeline.manifests.find(asset, day).blob.path)
+    assert len(deployment.rows(*days.values())) == len(before) - len(days)
+    deployment.until(lambda: deployment.up_to_date(*days.values()), "all days again", 180)
+
+    assert deployment.rows(*days.values()) == before
+
+
+@pytest.mark.parametrize("asset", ["label_records", "training_sets", "training_iterations"])
+def test_a_lost_manifest_of_many_days_comes_back_with_the_same_rows(deployment: Deployment, asset: str) -> None:
+    def done() -> bool:
+        return deployment.trained() and not Days(deployment.pipeline).labels_behind() and deployment.up_to_date(*LABELLED)
+
+    deployment.until(done, "everything up to date")
+    key = "all" if asset == "label_records" else Days(deployment.pipeline).newest_tagged
+    manifest = deployment.pipeline.manifests.find(asset, key)
+
+    deployment.pipeline.store.delete(manifest.blob.path)
+    deployment.until(done, "everything up to date again")
+
+    again = deployment.pipeline.manifests.find(asset, key)
+    assert (again.inputs, again.rows) == (manifest.inputs, manifest.rows)
+
+
+def test_a_mass_deletion_fails_once_deletes_nothing_and_goes_through_with_consent(deployment: Deployment) -> None:
+    day = "2026-02-09"
+    land(deployment.pipeline, _pictures(60_000, 30), day)
+    deployment.until(lambda: deployment.up_to_date(day) and len(deployment.documents(day)) == 30, "thirty documents")
+    before = deployment.rows(day)
+
+    for seed in range(60_000, 60_025):
+        deployment.pipeline.store.delete(f"landing/2026/02/09/{seed}.jpg")
+    deployment.until(lambda: _failed(deployment, day), "the failure")
+    quiet = len(_ticks(deployment)) + 6  # the pauses of two more tries would be over
+    deployment.until(lambda: len(_ticks(deployment)) >= quiet, "six more ticks")
+    assert len(_failed(deployment, day)) == 1
+    assert deployment.rows(day) == before
+    assert len(deployment.documents(day)) == 30
+
+    code = deployment.launch(
+        "dagster", "asset", "materialize", "-m", "imaging_assets.definitions", "--select", "raw_images", "--partition", day,
+        "--config-json", '{"ops": {"raw_images": {"config": {"accept_deletions": true}}}}',
+    ).wait(60)  # fmt: skip
+    assert code == 0
+    deployment.until(lambda: len(deployment.documents(day)) == 5 and deployment.up_to_date(day), "the deletion downstream")
+
+
+def _failed(deployment: Deployment, day: str) -> list[dg.DagsterRun]:
+    return [run for run in _chains(deployment, day) if run.status == FAILURE]
+
+
+def _tags(deployment: Deployment, day: str) -> set[str]:
+    found = (deployment.pipeline.index.get(key) for key in deployment.pipeline.index.ids())
+    return {tag for document in found if document and document["day"] == day for tag in document["tags"]}
+
+
+def _ticks(deployment: Deployment) -> list[str]:
+    log = (deployment.root / "log.txt").read_text(encoding="utf-8", errors="replace")
+    return [line for line in log.splitlines() if "Checking for new runs for sensor: new_images" in line]

@@ -1,0 +1,1 @@
+"""Tests of the group *images*: one file per module of `stages/images`, and the corpus of files that broke others."""

@@ -1,0 +1,92 @@
+"""Look-alikes differ in few bits of their hash, different pictures in many."""
+
+import io
+from collections.abc import Callable
+from itertools import combinations
+
+import numpy as np
+import pytest
+from PIL import Image, ImageEnhance, ImageFilter
+
+from imaging_assets.stages.images.hashing import as_bits, distances, perceptual_hash
+from imaging_assets_tests.builders import a_picture
+
+NEAR = 4
+
+
+def picture(seed: int, size: tuple[int, int] = (320, 240)) -> Image.Image:
+    return Image.open(io.BytesIO(a_picture(seed, size, "PNG"))).convert("RGB")
+
+
+def as_jpeg(image: Image.Image, quality: int) -> Image.Image:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality)
+    return Image.open(buffer)
+
+
+def distance(one: Image.Image, other: Image.Image) -> int:
+    bits = as_bits([perceptual_hash(one), perceptual_hash(other)])
+    return int(distances(bits[0], bits[1:])[0])
+
+
+LOOK_ALIKES: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "the same": lambda image: image,
+    "re-encoded at quality 90": lambda image: as_jpeg(image, 90),
+    "re-encoded at quality 30": lambda image: as_jpeg(image, 30),
+    "half the size": lambda image: image.resize((160, 120)),
+    "thrice the size": lambda image: image.resize((960, 720)),
+    "a thumbnail": lambda image: image.resize((96, 72)),
+    "a little stretched": lambda image: image.resize((320, 250)),
+    "brighter": lambda image: image.point(lambda value: value * 0.8 + 30),
+    "less contrast": lambda image: ImageEnhance.Contrast(image).enhance(0.7),
+    "grey": lambda image: image.convert("L"),
+    "blurred": lambda image: image.filter(ImageFilter.GaussianBlur(2)),
+}
+
+
+@pytest.mark.parametrize("change", LOOK_ALIKES)
+@pytest.mark.parametrize("seed", range(4))
+def test_a_changed_copy_stays_within_four_bits(change: str, seed: int) -> None:
+    original = picture(seed)
+
+    assert distance(original, LOOK_ALIKES[change](original)) <= NEAR
+
+
+def test_different_pictures_are_far_apart() -> None:
+    hashes = as_bits([perceptual_hash(picture(seed)) for seed in range(40)])
+
+    far = [int(distances(hashes[one], hashes[other : other + 1])[0]) for one, other in combinations(range(40), 2)]
+
+    assert min(far) > 3 * NEAR
+
+
+@pytest.mark.parametrize("turn", [Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_LEFT_RIGHT])
+def test_a_turned_picture_is_another_picture(turn: Image.Transpose) -> None:
+    assert distance(picture(1), picture(1).transpose(turn)) > NEAR
+
+
+def test_a_hash_is_16_hex_digits_and_the_same_in_every_release() -> None:
+    """A hash of one release is compared with those of another: they are kept in manifests."""
+    slope = Image.fromarray(np.add.outer(np.arange(64), 2 * np.arange(64)).astype(np.uint8))
+
+    assert perceptual_hash(slope) == "8000000000000000"
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "1"])
+@pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (31, 33)])
+def test_the_oddest_sizes_and_even_pictures_have_a_hash(mode: str, size: tuple[int, int]) -> None:
+    assert len(perceptual_hash(Image.new(mode, size))) == 16
+
+
+def test_pictures_of_one_colour_have_no_noise_in_their_hash() -> None:
+    hashes = {perceptual_hash(Image.new("L", size, value)) for size in ((10, 10), (123, 77)) for value in (1, 77, 128, 255)}
+
+    assert len(hashes) == 1
+
+
+def test_distances_count_differing_bits() -> None:
+    hashes = as_bits(["0000000000000000", "ffffffffffffffff", "8000000000000001"])
+
+    assert list(distances(hashes[0], hashes)) == [0, 64, 2]
+    assert list(distances(hashes[1], hashes)) == [64, 0, 62]
+    assert as_bits([]).size == 0

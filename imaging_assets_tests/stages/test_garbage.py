@@ -1,0 +1,152 @@
+"""Only what nothing refers to, and only when it is old enough, is garbage."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from imaging_assets.errors import ManifestCorruptError
+from imaging_assets.stages.garbage import find_garbage
+from imaging_assets.stages.images.raw import take_inventory
+from imaging_assets.stages.images.resized import resize_day
+from imaging_assets.stages.pipeline import Pipeline
+from imaging_assets.stages.tables import RESIZED_IMAGES
+from imaging_assets_tests.builders import DAY, a_picture, a_pipeline, land, run_chain, state_labels
+from imaging_assets_tests.doubles import CountingBlobStore, FailingBlobStore, over
+
+OTHER_DAY = "2026-03-03"
+FOLDER = f"landing/{DAY.replace('-', '/')}"
+PICTURES = {f"{number}.jpg": a_picture(number, (64, 48)) for number in range(3)}
+
+
+def soon() -> datetime:
+    return datetime.now(UTC) + timedelta(minutes=1)
+
+
+def garbage(pipeline: Pipeline, before: datetime | None = None) -> list[str]:
+    return sorted(blob.path for blob in find_garbage(pipeline, before or soon()))
+
+
+def resize(pipeline: Pipeline, day: str = DAY) -> None:
+    pipeline.manifests.commit(take_inventory(pipeline, day)[0])
+    pipeline.manifests.commit(resize_day(pipeline, pipeline.manifests.find("raw_images", day))[0])
+
+
+def named(pipeline: Pipeline, name: str) -> list[str]:
+    frame = pipeline.manifests.read(pipeline.manifests.find("resized_images", DAY), RESIZED_IMAGES)
+    found = next(row for row in frame.iter_rows(named=True) if row["path"] == f"{FOLDER}/{name}")
+    return sorted([found["resized"], found["thumbnail"]])
+
+
+def test_a_finished_day_has_no_garbage(tmp_path: Path) -> None:
+    pipeline = a_pipeline(tmp_path)
+    land(pipeline, PICTURES)
+    state_labels(pipeline, {"0.jpg": "cat"})
+    run_chain(pipeline)
+
+    assert garbage(pipeline) == []
+
+
+def test_an_empty_store_has_no_garbage(tmp_path: Path) -> None:
+    assert garbage(a_pipeline(tmp_path)) == []
+
+
+def test_what_a_deleted_image_left_is_garbage(tmp_path: Path) -> None:
+    pipeline = a_pipeline(tmp_path)
+    land(pipeline, PICTURES)
+    resize(pipeline)
+    left = named(pipeline, "1.jpg")
+    pipeline.store.delete(f"{FOLDER}/1.jpg")
+
+    assert garbage(pipeline) == []
+    resize(pipeline)
+
+    assert garbage(pipeline) == left
+
+
+def test_what_another_day_or_another_name_still_uses_is_kept(tmp_path: Path) -> None:
+    pipeline = a_pipeline(tmp_path)
+    land(pipeline, PICTURES | {"copy of 0.jpg": PICTURES["0.jpg"]})
+    land(pipeline, {"same bytes.jpg": PICTURES["1.jpg"]}, OTHER_DAY)
+    resize(pipeline)
+    resize(pipeline, OTHER_DAY)
+    left = named(pipeline, "2.jpg")
+    for name in PICTURES:
+        pipeline.store.delete(f"{FOLDER}/{name}")
+    resize(pipeline)
+
+    assert garbage(pipeline) == left
+
+
+def test_what_older_settings_made_is_garbage_once_it_is_made_anew(tmp_path: Path) -> None:
+    pipeline = a_pipeline(tmp_path)
+    land(pipeline, PICTURES)
+    resize(pipeline)
+    before = {blob.path for place in ("resized/", "thumbnails/") for blob in pipeline.store.list_blobs(place)}
+
+    resize(a_pipeline(tmp_path, resize={"max_edge": 64}))
+
+    assert garbage(pipeline) == sorted(before)
+
+
+def test_only_what_was_last_written_before_the_moment_is_garbage(tmp_path: Path) -> None:
+    pipeline = a_pipeline(tmp_path)
+    written = pipeline.store.write("resized/aa/stray.jpg", b"x").modified_at
+
+    assert garbage(pipeline, written) == []
+    assert garbage(pipeline, written + timedelta(microseconds=1)) == ["resized/aa/stray.jpg"]
+
+
+def test_a_journal_that_nobody_continued_is_garbage(tmp_path: Path) -> None:
+    pipeline = a_pipeline(tmp_path, resize={"batch": 1, "workers": 1})
+    land(pipeline, PICTURES)
+    pipeline.manifests.commit(take_inventory(pipeline, DAY)[0])
+    raw = pipeline.manifests.find("raw_images", DAY)
+    with pytest.raises(RuntimeError, match="killed"):
+        resize_day(over(pipeline, FailingBlobStore(pipeline.store, 4)), raw)
+    stray = [
+        blob.path
+        for place in ("manifests/resized_images/_journal/", "resized/", "thumbnails/")
+        for blob in pipeline.store.list_blobs(place)
+    ]
+    assert stray[0].startswith("manifests/resized_images/_journal/")
+
+    assert garbage(pipeline) == sorted(stray)
+    resize(pipeline)
+    assert garbage(pipeline) == []
+
+
+def test_landing_place_labels_models_and_manifests_are_never_garbage(tmp_path: Path) -> None:
+    pipeline = a_pipeline(tmp_path)
+    land(pipeline, PICTURES)
+    state_labels(pipeline, {"0.jpg": "cat"})
+    for path in (
+        "landing/odd.txt",
+        "labels/odd.txt",
+        "models/odd/model.onnx",
+        "manifests/odd/file.parquet",
+        "review/x.json",
+        "odd.txt",
+    ):
+        pipeline.store.write(path, b"x")
+
+    assert garbage(pipeline) == []
+
+
+def test_looking_for_garbage_deletes_nothing(tmp_path: Path) -> None:
+    pipeline = a_pipeline(tmp_path)
+    pipeline.store.write("resized/aa/stray.jpg", b"x")
+    counting = CountingBlobStore(pipeline.store)
+
+    assert garbage(over(pipeline, counting)) == ["resized/aa/stray.jpg"]
+    assert (counting.writes, counting.deletes) == ([], [])
+
+
+def test_a_damaged_manifest_stops_the_search_for_what_it_named_is_unknown(tmp_path: Path) -> None:
+    pipeline = a_pipeline(tmp_path)
+    land(pipeline, PICTURES)
+    resize(pipeline)
+    pipeline.store.write(pipeline.manifests.find("resized_images", DAY).blob.path, b"damaged")
+
+    with pytest.raises(ManifestCorruptError):
+        find_garbage(pipeline, soon())
