@@ -1,5 +1,7 @@
 # Two commands on a fresh machine do everything: `make demo` and `make test`. They build .venv themselves.
-PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+# The first Python that runs, is new enough, and can make virtual environments (a shim may be there and do none of it).
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python; do \
+	$$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
@@ -35,7 +37,7 @@ clean: ## Forget the virtual environment and all state
 	rm -rf .venv .imaging
 
 .venv/ready: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer with venv is needed; name one with make PYTHON=/path/to/python3"; exit 1; }
 	@if command -v uv >/dev/null; then test -d .venv || uv venv --quiet --python $(PYTHON) .venv; \
 	else test -d .venv || $(PYTHON) -m venv .venv; fi
 	@$(call install,.)
