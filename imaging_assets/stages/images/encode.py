@@ -42,6 +42,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_EMPTY_EXIF = 20  # bytes of a block without an entry, which some writers leave
 _ORIENTATION, _GPS = ExifTags.Base.Orientation, ExifTags.IFD.GPSInfo
 
 
@@ -171,7 +172,8 @@ def _passes(picture: Image.Image, exif: Image.Exif, size: int, limits: Resize) -
 def _may_tell_place(picture: Image.Image, exif: Image.Exif) -> bool:
     """Whether EXIF or XMP say where the picture was taken; EXIF that we cannot read may say so to others."""
     xmp = str(picture.info.get("xmp", "")) + str(picture.info.get("XML:com.adobe.xmp", ""))
-    return _GPS in exif or "GPSL" in xmp or (bool(picture.info.get("exif")) and not len(exif))
+    unread = not len(exif) and len(picture.info.get("exif", b"")) > _EMPTY_EXIF
+    return _GPS in exif or "GPSL" in xmp or unread
 
 
 def _moves(picture: Image.Image) -> bool:
