@@ -3,6 +3,7 @@
 Belongs here: finding an image by what a person has at hand, and gathering what every step says about it. Does not: printing (`cli`, `web`).
 """
 
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ Row = dict[str, Any]
 
 _SHORTEST_DIGEST = 8
 _SHOWN = 5
+_NEVER_READ = "never read"
+"""In place of a digest that no step knows; equal to none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +70,9 @@ def find_image(pipeline: Pipeline, name: str) -> FoundImage:
         raise ImageNotFoundError(
             f"No image is called {name!r}. Give a path, its end, or the first 8 digits of its sha256; list with `search`."
         )
-    exact = [image for image in found if image.path in (name, f"{pipeline.places.landing}/{name}")]
-    if len(exact or found) > 1 and len({image.row["sha256"] for image in found}) > 1:
+    whole = (_composed(name), f"{pipeline.places.landing}/{_composed(name)}")
+    exact = [image for image in found if _composed(image.path) in whole]
+    if len(exact or found) > 1 and len({image.row["sha256"] or image.path for image in found}) > 1:
         told = ", ".join(image.path for image in found[:_SHOWN])
         raise ImageNotFoundError(f"{len(found)} images are called {name!r}: {told} … Give more of the path.")
     return (exact or found)[0]
@@ -77,8 +81,9 @@ def find_image(pipeline: Pipeline, name: str) -> FoundImage:
 def tell(pipeline: Pipeline, name: str) -> Story:
     """The story of the image of that name; raises as `find_image`."""
     image = find_image(pipeline, name)
-    sha256 = image.row["sha256"]
-    twins = tuple(other.path for other in _matching(pipeline, sha256) if other.path != image.path) if sha256 else ()
+    sha256 = image.row["sha256"] or _NEVER_READ
+    alike = (other for other in _matching(pipeline, sha256) if other.row["sha256"] == sha256)
+    twins = tuple(other.path for other in alike if other.path != image.path)
     statements = _rows(pipeline, LABEL_RECORDS, ALL, pl.col("sha256") == sha256)
     newest_set = max(pipeline.manifests.newest(TRAINING_SETS.asset), default="")
     training = _rows(pipeline, TRAINING_SETS, newest_set, pl.col("sha256") == sha256)
@@ -105,12 +110,18 @@ def tell(pipeline: Pipeline, name: str) -> Story:
 def _matching(pipeline: Pipeline, name: str) -> Iterator[FoundImage]:
     """Images by path, end of path, or start of digest, newest day first."""
     by_digest = len(name) >= _SHORTEST_DIGEST and all(character in "0123456789abcdef" for character in name.lower())
-    wanted = (pl.col("path") == name) | pl.col("path").str.ends_with(f"/{name.lstrip('/')}")
+    path = pl.col("path").str.normalize("NFC")
+    wanted = (path == _composed(name)) | path.str.ends_with(f"/{_composed(name).lstrip('/')}")
     if by_digest:
         wanted |= pl.col("sha256").str.starts_with(name.lower())
     for day, manifest in sorted(pipeline.manifests.newest(RESIZED_IMAGES.asset).items(), reverse=True):
         for row in _read(pipeline, manifest, RESIZED_IMAGES).filter(wanted).iter_rows(named=True):
             yield FoundImage(day, row["path"], row)
+
+
+def _composed(path: str) -> str:
+    """Stores keep the Unicode form a path came in; people type another."""
+    return unicodedata.normalize("NFC", path)
 
 
 def _rows(pipeline: Pipeline, table: Table, key: str, wanted: pl.Expr) -> list[Row]:

@@ -12,7 +12,7 @@ from imaging_assets.stages.models.registry import Registry
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.predictions import PredictionReport, predict_day, score_images
 from imaging_assets.stages.tables import PREDICTIONS, RESIZED_IMAGES
-from imaging_assets_tests.builders import DAY, a_pipeline, a_picture, land, run_chain
+from imaging_assets_tests.builders import DAY, a_picture, a_pipeline, land, run_chain
 from imaging_assets_tests.doubles import CountingBlobStore, FailingBlobStore, over
 from imaging_assets_tests.stages.manifests.days import NEXT_DAY, a_day, rows, sha
 from imaging_assets_tests.stages.models.doubles import TablePredictor

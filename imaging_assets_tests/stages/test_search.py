@@ -125,10 +125,7 @@ def index(pipeline: Pipeline, images: Mapping[str, str], day: str = DAY, **more:
 
 def _vector(pipeline: Pipeline, content: str) -> list[float]:
     """Of length 1, pointing in one of two directions; an image called "blank" has none."""
-    vector = np.zeros(pipeline.embedder.dimensions)
-    if content != "blank":
-        vector[len(content) % 2] = 1.0
-    return vector.tolist()  # type: ignore[no-any-return]
+    return [float(content != "blank" and place == len(content) % 2) for place in range(pipeline.embedder.dimensions)]
 
 
 def a_prediction(content: str, tag: str, rank: int = 0, error: str = "") -> dict[str, Any]:

@@ -149,6 +149,13 @@ def test_a_removed_image_leaves_the_set_of_a_later_day_that_starts_from_an_earli
     assert set(the_set(pipeline, "2026-03-05")) == {sha(name) for name in names(30)} - {sha("8.jpg"), sha("9.jpg")}
 
 
+def test_a_day_that_is_tagged_no_more_leaves_the_set(tmp_path: Path) -> None:
+    pipeline = three_days(tmp_path)
+    pipeline.store.delete(pipeline.manifests.find("tagged_manifests", NEXT_DAY).blob.path)
+    assert days_read(pipeline, lambda counted: gather(counted, THIRD_DAY)) == []
+    assert set(the_set(pipeline)) == {sha(name) for name in [*names(10), *names(10, 20)]}
+
+
 def test_a_retracted_label_takes_its_image_out_and_a_restated_one_brings_it_back_on_its_side(tmp_path: Path) -> None:
     pipeline = a_pipeline(tmp_path)
     a_day(pipeline, {name: name for name in names(12)})

@@ -366,6 +366,22 @@ def test_a_run_killed_between_any_two_writes_ends_as_if_it_had_not_been(tmp_path
     assert changes > 8
 
 
+def test_a_model_that_a_killed_run_published_keeps_its_verdict_though_the_margin_was_raised_since(tmp_path: Path) -> None:
+    pipeline, _, _ = trained_once(tmp_path, 4)
+    one_image_more(pipeline, tmp_path)
+    pipeline, trainer, _ = taught(pipeline, 4, 6)
+    # The training set, the scores of the test images, the published model; not the ledger.
+    with pytest.raises(RuntimeError, match="killed"):
+        iterate_day(over(pipeline, FailingBlobStore(pipeline.store, 1 + 8 + 1)), NEXT_DAY)
+    (second,) = trainer.trained
+    assert serving(pipeline) == second
+
+    report = iterate_day(replace(pipeline, training=Training(margin=0.9)), NEXT_DAY)
+
+    assert (report.verdict, serving(pipeline)) == ("published", second)
+    assert report.reason == "Better: accuracy 0.750 against 0.500 on the same 8 test images."
+
+
 def test_a_verdict_whose_manifest_was_lost_is_not_repeated_after_a_rollback(tmp_path: Path) -> None:
     pipeline, trainer, _ = trained_once(tmp_path, 4)
     (first,) = trainer.trained
