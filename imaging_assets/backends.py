@@ -39,6 +39,18 @@ def build(settings: Settings) -> Pipeline:
     return _embedded(settings, DirectoryBlobStore(store_folder(settings)))
 
 
+def build_on_store(settings: Settings) -> Pipeline:
+    """As `build`, for what only makes sense over a store that is there; without one, nothing is made.
+
+    Raises:
+        SettingsError: The profile has no backends here.
+        StoreUnavailableError: There is no store.
+    """
+    pipeline = build(settings)
+    pipeline.store.list_folders()
+    return pipeline
+
+
 def _embedded(settings: Settings, store: BlobStore) -> Pipeline:
     from imaging_assets.embedded.analyzer import GradientEmbedder  # noqa: PLC0415
     from imaging_assets.embedded.executor import ThreadExecutor  # noqa: PLC0415

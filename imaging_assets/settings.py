@@ -1,7 +1,8 @@
 """Where every setting comes from; the only reader of the environment.
 
 Sources, the first wins: `IMAGING_…` variables (nested with `__`, as in `IMAGING_RESIZE__MAX_BYTES`), `imaging.toml` in the
-current folder (yours), `<home>/imaging.toml` (what `add` and `demo` remember), the defaults.
+current folder (yours), `<home>/imaging.toml` (what `add` and `demo` remember), the defaults. Only `partitions.start` is the earliest that
+any file or variable names: `add` moved it back because an older image is there.
 
 Belongs here: gathering, merging, explaining what is wrong. Does not: the groups of settings (`policies.py`) or what they switch.
 """
@@ -14,6 +15,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as UnparsedVariableError
 from typing_extensions import override
 
 from imaging_assets.errors import SettingsError
@@ -35,7 +37,9 @@ REMEMBERED_FILE = "imaging.toml"
 class Settings(BaseSettings):
     """All settings; immutable."""
 
-    model_config = SettingsConfigDict(env_prefix="IMAGING_", env_nested_delimiter="__", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="IMAGING_", env_nested_delimiter="__", env_ignore_empty=True, extra="forbid", frozen=True
+    )
 
     profile: Literal["embedded", "azure"] = Field("embedded", description="Which backends stand behind the ports.")
     home: Path = Field(
@@ -77,13 +81,20 @@ def load_settings(project_file: Path | None = None) -> Settings:
     named = os.environ.get(CONFIG_VARIABLE)
     project_file = project_file or (Path(named) if named else None)
     yours = _read_toml(project_file or PROJECT_FILE, required=project_file is not None)
-    home = Path(os.environ.get(HOME_VARIABLE) or yours.get("home") or ".imaging")
-    remembered = _read_toml(home / REMEMBERED_FILE, required=False)
     _check_variables()
     try:
-        return Settings(**_merged(remembered, yours))
+        remembered = _read_toml(Settings(**yours).home / REMEMBERED_FILE, required=False)
+        settings = Settings(**_merged(remembered, yours))
+        known = Partitions.model_validate(remembered.get("partitions", {}))
     except ValidationError as error:
         raise SettingsError(_explained(error)) from error
+    except UnparsedVariableError as error:
+        raise SettingsError(
+            f"Settings: {error}. Set its parts, as in IMAGING_RESIZE__MAX_EDGE=2000, or give it as JSON."
+        ) from error
+    if "start" in known.model_fields_set and known.start < settings.partitions.start:
+        return _with_start(settings, known.start)
+    return settings
 
 
 def remember_start(settings: Settings, day: date) -> Settings:
@@ -97,21 +108,30 @@ def remember_start(settings: Settings, day: date) -> Settings:
         f"[partitions]\nstart = {day.isoformat()}\n"
     )
     (settings.home / REMEMBERED_FILE).write_text(text, encoding="utf-8")
-    start = Partitions(start=day, timezone=settings.partitions.timezone)
-    return settings.model_copy(update={"partitions": start})
+    return _with_start(settings, day)
+
+
+def _with_start(settings: Settings, day: date) -> Settings:
+    return settings.model_copy(update={"partitions": settings.partitions.model_copy(update={"start": day})})
 
 
 def _read_toml(path: Path, *, required: bool) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         if not required:
             return {}
         raise SettingsError(
             f"There is no settings file {path}. Write one with `imaging-assets init` or drop --config."
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path} cannot be read: {error}. Mend that line.") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} cannot be read: it is not UTF-8. Save it as UTF-8.") from error
+    except OSError as error:
+        raise SettingsError(
+            f"{path} cannot be read: {error.strerror}. Mend its rights, or name another file with --config."
+        ) from error
 
 
 def _check_variables() -> None:
@@ -131,6 +151,14 @@ def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 
 
 def _explained(error: ValidationError) -> str:
-    """One line per fault, naming the setting; values are left out because one could be a secret."""
-    lines = [f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()]
-    return "Settings: " + "; ".join(lines) + ". Correct imaging.toml or the IMAGING_… variable of that name."
+    """What is wrong with which setting; values are left out because one could be a secret."""
+    lines = []
+    for fault in error.errors():
+        names = [str(part) for part in fault["loc"]]
+        if fault["type"] == "extra_forbidden":
+            lines.append(f"there is no setting {'.'.join(names)}")
+            continue
+        told = fault["msg"].removeprefix("Value error, ").replace(repr(fault["input"]), "this")
+        lines.append(f"{'.'.join(names)}: {told[:1].lower()}{told[1:]}")
+    name = "__".join(str(part) for part in error.errors()[0]["loc"]).upper()
+    return f"Settings: {'; '.join(lines)}. Correct imaging.toml or the variable IMAGING_{name}."

@@ -8,14 +8,15 @@ import io
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path, PurePosixPath
+from zoneinfo import ZoneInfo
 
 from rich.progress import Progress
 
 from imaging_assets.backends import build, create_store
 from imaging_assets.cli.history import check_home
-from imaging_assets.cli.output import Session
+from imaging_assets.cli.output import Session, printable
 from imaging_assets.errors import BlobNameError, UsageError
 from imaging_assets.ports.blob_store import BlobStore, check_path
 from imaging_assets.records.images import BlobInfo
@@ -40,18 +41,23 @@ class Upload:
     size: int = 0
 
 
-def add_folder(session: Session, folder: Path, day: date, *, labels: bool, again: bool) -> None:
-    """The command.
+def add_folder(session: Session, folder: Path, day: date | None, *, labels: bool, again: bool) -> None:
+    """The command; without a day it is today.
 
     Raises:
-        UsageError: No such folder, or it holds no file.
+        UsageError: No such folder, it holds no file, or the day is still to come.
     """
     if not folder.is_dir():
         raise UsageError(f"There is no folder {folder}. Give the folder that holds your pictures.")
-    files = sorted(_files(folder))
+    settings = session.settings()
+    files = sorted(_files(folder, settings.home.resolve()))
     if not files:
         raise UsageError(f"{folder} holds no file. Give the folder that holds your pictures.")
-    settings = session.settings()
+    zone = settings.partitions.timezone
+    today = datetime.now(ZoneInfo(zone)).date()
+    if day and day > today:
+        raise UsageError(f"{day} is still to come: in {zone} it is {today}. Give today or a day before.")
+    day = day or today
     check_home(settings.home)
     settings = remember_start(settings, day)
     create_store(settings)
@@ -74,11 +80,13 @@ def add_folder(session: Session, folder: Path, day: date, *, labels: bool, again
     )
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """Files below the folder; hidden ones and the droppings of file managers are not pictures anybody means."""
+def _files(folder: Path, home: Path) -> Iterator[Path]:
+    """Files below the folder; hidden ones, droppings of file managers and our own state are not pictures anybody means."""
+    top = folder.resolve()
     for path in folder.rglob("*"):
         parts = path.relative_to(folder).parts
-        if path.is_file() and not any(part.startswith((".", "_")) for part in parts) and path.name.lower() not in _NEVER:
+        hidden = any(part.startswith(".") for part in parts) or path.name.lower() in _NEVER
+        if path.is_file() and not hidden and not top.joinpath(*parts).is_relative_to(home):
             yield path
 
 
@@ -87,26 +95,35 @@ def _upload(
 ) -> Upload:
     there = _Landed(pipeline)
     upload = Upload()
-    with Progress(console=session.console, transient=True, disable=session.as_json) as progress:
+    with Progress(
+        console=session.console, transient=True, disable=session.as_json or not session.console.is_terminal
+    ) as progress:
         for path in progress.track(files, description="adding"):
             name = PurePosixPath(*path.relative_to(folder).parts).as_posix()
             target = day_folder(pipeline, day) + name
             try:
-                check_path(target)
-                data = path.read_bytes()
+                data = _read(path, target)
                 sha256 = sha256_of(data)
                 if not again and there.has(name, len(data), sha256):
                     upload.skipped.append(name)
                     continue
                 pipeline.store.write(target, data)
             except (BlobNameError, OSError) as error:
-                upload.refused.append((name, str(error)))
+                upload.refused.append((printable(name), getattr(error, "strerror", "") or str(error)))
                 continue
             upload.added.append(target)
             upload.size += len(data)
             if labels and "/" in name and (tag := clean_tag(name.partition("/")[0])):
                 upload.labelled.append((target.removeprefix(f"{pipeline.places.landing}/"), tag, sha256))
     return upload
+
+
+def _read(path: Path, target: str) -> bytes:
+    """Bytes of a file that may land there; raises BlobNameError and OSError."""
+    check_path(target)
+    if path.name.startswith("_"):
+        raise BlobNameError("names that begin with an underscore are left alone in the landing place. Rename it.")
+    return path.read_bytes()
 
 
 class _Landed:

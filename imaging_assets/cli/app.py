@@ -3,16 +3,23 @@
 Belongs here: names, help texts and options of commands. Does not: what a command does (the module of its name).
 """
 
-from datetime import date, datetime
+import sys
+from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from imaging_assets.cli.output import Session, complain
-from imaging_assets.errors import ConsentRequiredError, ImagingError, SettingsError, UsageError
+from imaging_assets.errors import ConsentRequiredError, ImagingError, QueryError, SettingsError, UsageError
 
 OK, FAILED, USAGE, NEEDS_CONSENT = 0, 1, 2, 3
+STOPPED = 130
+"""By Ctrl-C; what shells expect."""
+
+_FLAG = ""
+"""In the help, what stands behind an option that takes no value."""
 
 app = typer.Typer(
     help="Images in blob storage as Dagster assets: resized, tagged, trained, predicted, searchable.",
@@ -21,19 +28,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Day = Annotated[str | None, typer.Option("--day", help="One day, as 2026-11-19.")]
-Since = Annotated[str | None, typer.Option("--since", help="First day of a range.")]
-Until = Annotated[str | None, typer.Option("--until", help="Last day of a range.")]
+Day = Annotated[str | None, typer.Option("--day", metavar="DAY", help="One day, as 2026-11-19.")]
+Since = Annotated[str | None, typer.Option("--since", metavar="DAY", help="First day of a range.")]
+Until = Annotated[str | None, typer.Option("--until", metavar="DAY", help="Last day of a range.")]
 
 
 def run_app() -> int:
     """Run a command line; returns the exit code."""
     try:
-        code = app(standalone_mode=False)
+        code = app(_json_first(sys.argv[1:]), standalone_mode=False)
     except ConsentRequiredError as error:
         complain(str(error))
         return NEEDS_CONSENT
-    except (UsageError, SettingsError) as error:
+    except (UsageError, SettingsError, QueryError) as error:
         complain(str(error))
         return USAGE
     except ImagingError as error:
@@ -42,16 +49,34 @@ def run_app() -> int:
     except typer.Abort:
         return FAILED
     except typer.TyperException as error:
-        complain(getattr(error, "format_message", error.__str__)())
+        if told := error.format_message().strip():  # no command at all: the help was shown, there is nothing to add
+            complain(f"{told.removesuffix('.')}. See `{_command(error)} --help`.")
         return USAGE
+    if code == STOPPED:
+        complain("stopped. Give the same command again and it goes on where it was.")
     return code if isinstance(code, int) else OK
+
+
+def _json_first(arguments: Sequence[str]) -> list[str]:
+    """`--json` counts wherever it stands; people put it last."""
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    if "--json" not in options:
+        return list(arguments)
+    return ["--json", *(word for word in options if word != "--json"), *arguments[len(options) :]]
+
+
+def _command(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    return str(context.command_path) if context else "imaging-assets"
 
 
 @app.callback()
 def options(
     context: typer.Context,
-    config: Annotated[Path | None, typer.Option("--config", help="Settings file instead of ./imaging.toml.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")] = False,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="Settings file instead of ./imaging.toml.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", metavar=_FLAG, help="Print one JSON value and nothing else.")] = False,
 ) -> None:
     """Images in blob storage as Dagster assets: resized, tagged, trained, predicted, searchable."""
     context.obj = Session(config, as_json)
@@ -68,7 +93,9 @@ def init(context: typer.Context) -> None:
 @app.command()
 def demo(
     context: typer.Context,
-    digits: Annotated[bool, typer.Option("--digits", help="scikit-learn's handwritten digits instead of scenes.")] = False,
+    digits: Annotated[
+        bool, typer.Option("--digits", metavar=_FLAG, help="scikit-learn's handwritten digits instead of scenes.")
+    ] = False,
 ) -> None:
     """Run the whole job over a made-up data set of a few days."""
     from imaging_assets.cli.demo import run_demo  # noqa: PLC0415
@@ -79,15 +106,19 @@ def demo(
 @app.command()
 def add(
     context: typer.Context,
-    folder: Annotated[Path, typer.Argument(help="Folder of pictures; its sub-folders are the labels.")],
-    day: Day = None,
-    labels: Annotated[bool, typer.Option("--labels/--no-labels", help="Take the first sub-folder as the label.")] = True,
-    again: Annotated[bool, typer.Option("--again", help="Upload what is already there, too.")] = False,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of pictures; its sub-folders are the labels.")],
+    day: Annotated[
+        str | None, typer.Option("--day", metavar="DAY", help="The day they belong to, as 2026-11-19; by default today.")
+    ] = None,
+    labels: Annotated[
+        bool, typer.Option("--labels/--no-labels", metavar=_FLAG, help="Take the first sub-folder as the label.")
+    ] = True,
+    again: Annotated[bool, typer.Option("--again", metavar=_FLAG, help="Upload what is already there, too.")] = False,
 ) -> None:
     """Upload a folder to the landing place; what is already there is skipped."""
     from imaging_assets.cli.add import add_folder  # noqa: PLC0415
 
-    add_folder(context.obj, folder, parse_day(day) or datetime.now().astimezone().date(), labels=labels, again=again)
+    add_folder(context.obj, folder, parse_day(day), labels=labels, again=again)
 
 
 @app.command()
@@ -97,7 +128,7 @@ def run(
     since: Since = None,
     until: Until = None,
     accept_deletions: Annotated[
-        bool, typer.Option("--accept-deletions", help="Believe that many images were deleted on purpose.")
+        bool, typer.Option("--accept-deletions", metavar=_FLAG, help="Believe that many images were deleted on purpose.")
     ] = False,
 ) -> None:
     """Bring every day that is behind up to date, then train if that is worth it."""
@@ -109,8 +140,8 @@ def run(
 @app.command()
 def ui(
     context: typer.Context,
-    port: Annotated[int, typer.Option("--port", help="Port of the web interface.")] = 3000,
-    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", metavar="PORT", help="Port of the web interface.")] = 3000,
+    host: Annotated[str, typer.Option("--host", metavar="HOST", help="Address to listen on.")] = "127.0.0.1",
 ) -> None:
     """Start Dagster's web interface and daemon over this folder's history."""
     from imaging_assets.cli.project import start_ui  # noqa: PLC0415
@@ -121,16 +152,22 @@ def ui(
 @app.command()
 def search(
     context: typer.Context,
-    text: Annotated[str, typer.Argument(help="Words to find; nothing finds everything.")] = "",
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="Words to find; nothing finds everything.")] = "",
     where: Annotated[
-        list[str] | None, typer.Option("--where", help="Condition such as tags=cat, day>=2026-11-01, predicted!=dog.")
+        list[str] | None,
+        typer.Option(
+            "--where",
+            metavar="CONDITION",
+            help="Condition such as 'tags=cat|dog', 'day>=2026-11-01' or 'predicted!=dog'; several must all hold. Quote it.",
+        ),
     ] = None,
     like: Annotated[
-        str | None, typer.Option("--like", help="A picture file, or an image of the store, to find look-alikes of.")
+        str | None,
+        typer.Option("--like", metavar="IMAGE", help="A picture file, or an image of the store, to find look-alikes of."),
     ] = None,
-    facet: Annotated[list[str] | None, typer.Option("--facet", help="Count the values of a field.")] = None,
-    sort: Annotated[str | None, typer.Option("--sort", help="Field to sort by; -field for descending.")] = None,
-    top: Annotated[int, typer.Option("--top", min=1, max=1000)] = 20,
+    facet: Annotated[list[str] | None, typer.Option("--facet", metavar="FIELD", help="Count the values of a field.")] = None,
+    sort: Annotated[str | None, typer.Option("--sort", metavar="FIELD", help="Field to sort by; -FIELD for descending.")] = None,
+    top: Annotated[int, typer.Option("--top", metavar="NUMBER", min=1, max=1000, help="Show so many at most.")] = 20,
 ) -> None:
     """Find images by words, conditions, or likeness."""
     from imaging_assets.cli.search import search_images  # noqa: PLC0415
@@ -141,7 +178,9 @@ def search(
 @app.command()
 def why(
     context: typer.Context,
-    image: Annotated[str, typer.Argument(help="Path, unique end of a path, or at least 8 digits of the sha256.")],
+    image: Annotated[
+        str, typer.Argument(metavar="IMAGE", help="Path, unique end of a path, or at least 8 digits of the sha256.")
+    ],
 ) -> None:
     """Tell an image's whole story: where it landed, what became of it, and why."""
     from imaging_assets.cli.why import tell_story  # noqa: PLC0415
@@ -152,8 +191,10 @@ def why(
 @app.command()
 def gc(
     context: typer.Context,
-    days: Annotated[float, typer.Option("--older-than", min=0, help="Keep what is younger than so many days.")] = 7,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell.")] = False,
+    days: Annotated[
+        float, typer.Option("--older-than", metavar="DAYS", min=0, help="Keep what is younger than so many days.")
+    ] = 7,
+    dry_run: Annotated[bool, typer.Option("--dry-run", metavar=_FLAG, help="Only tell what would be deleted.")] = False,
 ) -> None:
     """Delete resized images and thumbnails that no day refers to; never an original."""
     from imaging_assets.cli.upkeep import collect_garbage  # noqa: PLC0415

@@ -13,7 +13,7 @@ import polars as pl
 from imaging_assets.backends import create_store
 from imaging_assets.cli.history import check_home
 from imaging_assets.cli.output import Session, complain
-from imaging_assets.cli.run import Progress, bring_up_to_date
+from imaging_assets.cli.run import Progress, bring_up_to_date, up_to_date
 from imaging_assets.cli.runs import Runner
 from imaging_assets.demo.story import DemoDay, DemoFile
 from imaging_assets.settings import HOME_VARIABLE, Settings, remember_start
@@ -45,7 +45,7 @@ def run_demo(session: Session, *, digits: bool) -> int:
         ran = {outcome.key for outcome in progress.outcomes}
         idle = [day.day.isoformat() for day in story if day.day.isoformat() not in ran]
         if idle:
-            session.say(f"{len(idle)} of {len(story)} days were up to date: no image read, no model asked, no document sent.")
+            session.say(up_to_date(len(idle), len(story)))
         summary = _summary(runner.pipeline, story)
     for key in sorted(progress.failed):
         complain(f"{key} failed. What to do stands in its line above.")

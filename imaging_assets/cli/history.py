@@ -28,7 +28,7 @@ def dagster_home(settings: Settings) -> Path:
     """Folder with the `dagster.yaml` that counts; written when the state folder has none yet.
 
     Raises:
-        UsageError: The state folder cannot be written, or belongs to something else.
+        UsageError: The state folder cannot be made or written, or belongs to something else.
     """
     check_home(settings.home)
     if settings.home == DEFAULT_HOME and Path("dagster.yaml").exists():
@@ -59,7 +59,7 @@ def check_home(home: Path) -> None:
     """Make the state folder if need be.
 
     Raises:
-        UsageError: It cannot be written, or it is a folder of somebody else's.
+        UsageError: It cannot be made or written, or it is a folder of somebody else's.
     """
     try:
         home.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ def check_home(home: Path) -> None:
             pass
     except OSError as error:
         raise UsageError(
-            f"{home} cannot be written ({error.strerror}). Mend its rights or choose another with IMAGING_HOME."
+            f"{home} cannot be the state folder ({error.strerror}). Mend its rights or choose another with IMAGING_HOME."
         ) from error
     if there and not there & _OURS:
         raise UsageError(f"{home} holds something else. Choose another state folder with IMAGING_HOME or `home` in imaging.toml.")

@@ -6,6 +6,7 @@ Belongs here: wording. Does not: computing (`stages/`), running (`runs.py`).
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from imaging_assets.cli.output import counted
 from imaging_assets.cli.runs import RunOutcome, StepOutcome
 
 Facts = Mapping[str, Any]
@@ -47,7 +48,9 @@ def _tagged(facts: Facts) -> str:
 def _training_set(facts: Facts) -> str:
     sides = ("train", "validation", "test", "excluded")
     return (
-        f"{facts['images']} images: " + ", ".join(f"{facts[side]} {side}" for side in sides) + f"; {facts['days_read']} days read"
+        f"{facts['images']} images: "
+        + ", ".join(f"{facts[side]} {side}" for side in sides)
+        + f"; {counted(facts['days_read'], 'day')} read"
     )
 
 

@@ -5,9 +5,13 @@ Belongs here: the console, the global options, errors as one clear line. Does no
 
 import json
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -42,7 +46,36 @@ class Session:
     def answer(self, value: Mapping[str, object]) -> None:
         """The result for scripts."""
         if self.as_json:
-            print(json.dumps(value, ensure_ascii=False, indent=1, default=str))  # noqa: T201 - this is what was asked for
+            print(json.dumps(value, ensure_ascii=False, indent=1, default=_plain))  # noqa: T201 - this is what was asked for
+
+
+def counted(number: int, thing: str) -> str:
+    """`1 day`, `2 days`."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def printable(name: str) -> str:
+    """A file's name as any terminal can show it, when it is no valid text."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+@contextmanager
+def quiet_decoders(log: Path) -> Iterator[None]:
+    """Let what is written to the error stream go into a file.
+
+    Libraries in C (libtiff above all) tell the terminal what is wrong with a broken image, past Python; people read it in the
+    image's reason, and who wants every word of it reads the file.
+    """
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    try:
+        with log.open("ab") as file:
+            os.dup2(file.fileno(), 2)
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(terminal, 2)
+        os.close(terminal)
 
 
 def complain(text: str) -> None:
@@ -52,3 +85,7 @@ def complain(text: str) -> None:
 
 def _escape(text: str) -> str:
     return text.replace("[", "\\[")
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)

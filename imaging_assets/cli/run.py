@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from imaging_assets.cli.lines import lines_of
-from imaging_assets.cli.output import Session, complain
+from imaging_assets.cli.output import Session, complain, counted
 from imaging_assets.cli.runs import Runner, RunOutcome
 from imaging_assets.errors import UsageError
-from imaging_assets.stages.days import CHAIN, Behind, Days
+from imaging_assets.stages.days import CHAIN, Behind, Days, check_vanished, finish_rebuild
 
 OK, FAILED, NEEDS_CONSENT = 0, 1, 3
 
@@ -28,6 +28,7 @@ class Progress:
     say: Callable[[str], None]
     outcomes: list[RunOutcome] = field(default_factory=list)
     failed: set[str] = field(default_factory=set)
+    tried: set[str] = field(default_factory=set)
 
     def start(self, assets: tuple[str, ...], day: str | None, *, accept_deletions: bool = False) -> RunOutcome:
         """Run and tell."""
@@ -52,19 +53,25 @@ def run_days(
     """The command; returns its exit code.
 
     Raises:
-        UsageError: The day has no images, or day and range are both given.
+        UsageError: The day has no images or is no partition, the range is empty, or day and range are both given.
     """
     if day and (since or until):
         raise UsageError("--day and --since/--until exclude each other. Give one of them.")
+    if since and until and since > until:
+        raise UsageError(f"--since {since} is after --until {until}. Exchange them.")
     with Runner(session.settings()) as runner:
         progress = Progress(runner, session.say)
-        chosen = _chosen(Days(runner.pipeline).known, day, since, until)
+        known = Days(runner.pipeline).known
+        chosen = [key for key in _chosen(known, day, since, until) if runner.has_day(key)]
+        _tell_outside(runner, known, day)
+        if not accept_deletions:
+            check_vanished(Days(runner.pipeline), chosen)
         if day:
             progress.start(CHAIN, chosen[0], accept_deletions=accept_deletions)
         bring_up_to_date(progress, chosen, accept_deletions=accept_deletions)
         idle = [key for key in chosen if key not in {outcome.key for outcome in progress.outcomes}]
         if idle:
-            session.say(f"{len(idle)} of {len(chosen)} days were up to date: no image read, no model asked, no document sent.")
+            session.say(up_to_date(len(idle), len(chosen)))
     for key in sorted(progress.failed):
         complain(f"{key} failed; the other days are done. What to do stands in its line above.")
     session.answer(
@@ -76,12 +83,15 @@ def run_days(
 def bring_up_to_date(progress: Progress, chosen: list[str], *, accept_deletions: bool = False) -> None:
     """Run what is behind, of the chosen days and of training, until nothing is."""
     for _ in range(_PASSES):
-        behind = _behind(progress, chosen)
+        # What was tried and is still behind has errors that a person must see to; they stand in its lines.
+        behind = [found for found in _behind(progress, chosen) if found.wanted not in progress.tried]
+        progress.tried |= {found.wanted for found in behind}
         for found in _rollout_last(behind):
             progress.start(found.selection, found.day, accept_deletions=accept_deletions)
         trained = _train(progress)
         if not behind and not trained:
-            return
+            break
+    finish_rebuild(Days(progress.runner.pipeline))
 
 
 def _behind(progress: Progress, chosen: list[str]) -> list[Behind]:
@@ -123,8 +133,25 @@ def _chosen(known: list[str], day: date | None, since: date | None, until: date 
         return chosen
     if not known:
         raise UsageError("No image has landed yet. Begin with `imaging-assets add FOLDER` or `imaging-assets demo`.")
-    told = day.isoformat() if day else f"{since or known[0]} to {until or known[-1]}"
-    raise UsageError(f"No image landed on {told}. There are images from {known[0]} to {known[-1]} ({len(known)} days).")
+    told = f"on {day}" if day else " ".join(f"{word} {when}" for word, when in (("since", since), ("until", until)) if when)
+    raise UsageError(f"No image landed {told}. There are images from {known[0]} to {known[-1]} ({counted(len(known), 'day')}).")
+
+
+def _tell_outside(runner: Runner, known: list[str], day: date | None) -> None:
+    """Days with images that are no partition are left alone, and it is said."""
+    outside = [key for key in known if not runner.has_day(key)]
+    start = runner.settings.partitions.start
+    remedy = f"Days go from partitions.start ({start}) to today: move that in imaging.toml, or the images to another day"
+    if day and day.isoformat() in outside:
+        raise UsageError(f"{day} is not one of the days that exist. {remedy}.")
+    if outside and not day:
+        complain(f"left alone, because they are not days that exist: {', '.join(outside)}. {remedy}.")
+
+
+def up_to_date(idle: int, of: int) -> str:
+    """What to say of days on which nothing was to do."""
+    were = "was" if idle == 1 else "were"
+    return f"{idle} of {counted(of, 'day')} {were} up to date: no image read, no model asked, no document sent."
 
 
 def _as_json(outcome: RunOutcome) -> dict[str, object]:

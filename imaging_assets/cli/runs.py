@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from imaging_assets.backends import build
+from imaging_assets.backends import build_on_store
 from imaging_assets.cli.history import open_instance
+from imaging_assets.cli.output import quiet_decoders
 from imaging_assets.records.models import PublishedModel
 from imaging_assets.settings import Settings
 from imaging_assets.stages.pipeline import Pipeline
@@ -40,22 +41,38 @@ class RunOutcome:
         return next((step for step in self.steps if step.error), None)
 
 
+_DECODERS_LOG = "decoders.log"
+"""In the state folder: what decoders said during the runs of the last command."""
+
+
 class Runner:
-    """Starts runs of the code location in this process; a context manager."""
+    """Starts runs of the code location in this process; a context manager.
+
+    Raises:
+        StoreUnavailableError: There is no store.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.pipeline: Pipeline = build(settings)
+        self.pipeline: Pipeline = build_on_store(settings)
         self._instance = open_instance(settings)
         from imaging_assets.definitions import defs  # noqa: PLC0415 - late: Dagster and all assets
+        from imaging_assets.defs.partitions import DAILY  # noqa: PLC0415
 
         self._job = defs().resolve_implicit_global_asset_job_def()
+        self._days = DAILY
+        self._log = settings.home / _DECODERS_LOG
+        self._log.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._instance.dispose()
+
+    def has_day(self, day: str) -> bool:
+        """Whether the day is one of the partitions: not before the first, not after today."""
+        return self._days.has_partition_key(day)
 
     def run(self, assets: Sequence[str], day: str | None, *, accept_deletions: bool = False) -> RunOutcome:
         """Materialise assets of a day (None: unpartitioned ones alone); failures are told, not raised."""
@@ -65,14 +82,15 @@ class Runner:
         if accept_deletions and "raw_images" in assets:
             config["ops"] = {"raw_images": {"config": {"accept_deletions": True}}}
         started = time.monotonic()
-        result = self._job.execute_in_process(
-            run_config=config,
-            instance=self._instance,
-            partition_key=day,
-            asset_selection=[dg.AssetKey(asset) for asset in assets],
-            tags={"imaging_assets/started_by": "cli"},
-            raise_on_error=False,
-        )
+        with quiet_decoders(self._log):
+            result = self._job.execute_in_process(
+                run_config=config,
+                instance=self._instance,
+                partition_key=day,
+                asset_selection=[dg.AssetKey(asset) for asset in assets],
+                tags={"imaging_assets/started_by": "cli"},
+                raise_on_error=False,
+            )
         return RunOutcome(day or "all", tuple(_steps(result)), time.monotonic() - started)
 
     def report_publication(self, model: PublishedModel) -> None:

@@ -4,18 +4,18 @@ Belongs here: reading conditions, printing hits. Does not: searching (`ports/sea
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from rich.table import Table
+from rich.cells import cell_len
 
-from imaging_assets.backends import build
-from imaging_assets.cli.output import Session
-from imaging_assets.errors import UsageError
-from imaging_assets.records.search import FIELDS, Condition, Operator, Order, SearchAnswer, SearchQuery
+from imaging_assets.backends import build_on_store
+from imaging_assets.cli.output import Session, counted, quiet_decoders
+from imaging_assets.errors import UnreadableImageError, UsageError
+from imaging_assets.records.search import FIELDS, Condition, Document, Operator, Order, SearchAnswer, SearchQuery
 from imaging_assets.stages.insights import embed_query
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.trace import find_image
@@ -23,6 +23,14 @@ from imaging_assets.stages.trace import find_image
 _CONDITION = re.compile(r"\s*(\w+)\s*(!=|<=|>=|=|<|>)\s*(.*?)\s*")
 _OPERATORS: dict[str, Operator] = {"=": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 _TYPES = {field.name: field.type for field in FIELDS}
+_SPOKEN = {
+    "int64": "a whole number",
+    "double": "a number",
+    "boolean": "yes or no",
+    "datetime": "a time such as 2026-11-19 or 2026-11-19T12:30Z",
+}
+_ONLY_EQUAL = {"strings": "a list", "boolean": "yes or no"}
+_MOST = 1000
 
 
 def search_images(
@@ -34,8 +42,9 @@ def search_images(
         UsageError: A condition cannot be read, or there is no picture to compare with.
         QueryError: A field is unknown or cannot be used that way.
     """
-    pipeline = build(session.settings())
-    vector = _vector(pipeline, like) if like else None
+    settings = session.settings()
+    pipeline = build_on_store(settings)
+    vector = _vector(pipeline, like, settings.home / "decoders.log") if like else None
     order = (Order(sort.removeprefix("-"), sort.startswith("-")),) if sort else ()
     conditions = tuple(parse_condition(item) for item in where)
     query = SearchQuery(text=text, where=conditions, vector=vector, order=order, facets=tuple(facets), top=top)
@@ -44,7 +53,7 @@ def search_images(
         hits = [{"score": round(hit.score, 4), "highlight": hit.highlight, **hit.document} for hit in answer.hits]
         session.answer({"count": answer.count, "hits": hits, "facets": answer.facets})
     else:
-        _print(session, answer)
+        _print(session, answer, query, pipeline.places.landing)
 
 
 def parse_condition(text: str) -> Condition:
@@ -57,6 +66,8 @@ def parse_condition(text: str) -> Condition:
     if not match:
         raise UsageError(f"{text!r} is not a condition. Write field, operator (= != < <= > >=), value, as in day>=2026-11-01.")
     field, operator, values = match.groups()
+    if operator not in ("=", "!=") and (kind := _TYPES.get(field, "")) in _ONLY_EQUAL:
+        raise UsageError(f"{field} is {_ONLY_EQUAL[kind]}, so {operator} says nothing. Use = or !=.")
     return Condition(field, _OPERATORS[operator], tuple(_value(field, value.strip()) for value in values.split("|")))
 
 
@@ -69,31 +80,57 @@ def _value(field: str, text: str) -> str | int | float | bool:
             return float(text)
         if kind == "boolean":
             return {"true": True, "false": False, "yes": True, "no": False}[text.casefold()]
+        if kind == "datetime":
+            moment = datetime.fromisoformat(text)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()
     except (ValueError, KeyError) as error:
-        raise UsageError(f"{field} is of type {kind}, and {text!r} is not. Mend that --where.") from error
+        raise UsageError(f"{field} is {_SPOKEN[kind or '']}, and {text!r} is not. Mend that --where.") from error
     return text
 
 
-def _vector(pipeline: Pipeline, like: str) -> npt.NDArray[np.float32]:
-    if Path(like).is_file():
-        return embed_query(pipeline, Path(like).read_bytes())
-    image = find_image(pipeline, like)
-    return embed_query(pipeline, pipeline.store.read(image.path).data)
+def _vector(pipeline: Pipeline, like: str, log: Path) -> npt.NDArray[np.float32]:
+    data = Path(like).read_bytes() if Path(like).is_file() else pipeline.store.read(find_image(pipeline, like).path).data
+    try:
+        with quiet_decoders(log):
+            return embed_query(pipeline, data)
+    except UnreadableImageError as error:
+        raise UsageError(f"{like} is no picture that can be compared ({error}). Give another.") from error
 
 
-def _print(session: Session, answer: SearchAnswer) -> None:
-    table = Table(box=None, pad_edge=False)
-    for column in ("score", "day", "path", "tags", "predicted", ""):
-        table.add_column(column, overflow="fold")
+def _print(session: Session, answer: SearchAnswer, query: SearchQuery, landing: str) -> None:
+    rows = []
     for hit in answer.hits:
-        table.add_row(f"{hit.score:.2f}", *_cells(hit.document), hit.highlight)
-    session.console.print(table)
-    session.say(f"{len(answer.hits)} of {answer.count}")
+        likeness = f"{hit.score:.0%}" if query.vector is not None else ""
+        path = hit.document["path"].removeprefix(f"{landing}/")
+        rows.append((likeness, path, ", ".join(hit.document.get("tags") or ()), _predicted(hit.document)))
+    headings = ("alike" if query.vector is not None else "", "image", "labels", "predicted")
+    for line in _laid_out(headings, rows, session.console.width if session.console.is_terminal else None) if rows else ():
+        session.say(line)
+    more = "; --top NUMBER shows more" if len(answer.hits) < min(answer.count, _MOST) else ""
+    session.say(f"{len(answer.hits)} of {counted(answer.count, 'image')}{more}")
     for name, counts in answer.facets.items():
         session.say(f"{name}: " + ", ".join(f"{value} {number}" for value, number in counts))
 
 
-def _cells(document: Any) -> tuple[str, str, str, str]:
+def _predicted(document: Document) -> str:
     probability = document.get("probability")
-    predicted = f"{document['predicted']} {probability:.0%}" if probability is not None else ""
-    return document["day"], document["path"], ", ".join(document.get("tags") or ()), predicted
+    return f"{document['predicted']} {probability:.0%}" if probability is not None else ""
+
+
+def _laid_out(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int | None) -> Iterator[str]:
+    """Rows in columns, without the empty ones; paths stay whole: where a row is too wide, what follows the path gets a line below.
+
+    Without a width (a file or a pipe), a row is always one line.
+    """
+    table = [list(column) for column in zip(headings, *rows, strict=True) if any(column[1:])]
+    widths = [max(map(cell_len, column)) for column in table]
+    lead = 2 if table[0][0] == "alike" else 1
+    broken = width is not None and sum(widths) + 2 * len(widths) - 2 > width
+    for row in zip(*table, strict=True):
+        cells = [cell + " " * (size - cell_len(cell)) for cell, size in zip(row, widths, strict=True)]
+        if not broken:
+            yield "  ".join(cells).rstrip()
+            continue
+        yield "  ".join(cells[:lead]).rstrip()
+        if any(row[lead:]):
+            yield "    " + "  ".join(cells[lead:]).rstrip()

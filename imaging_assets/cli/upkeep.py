@@ -5,7 +5,7 @@ Belongs here: commands that mend or tidy what stands. Does not: which blobs are 
 
 from datetime import timedelta
 
-from imaging_assets.backends import build
+from imaging_assets.backends import build_on_store
 from imaging_assets.cli.output import Session
 from imaging_assets.cli.runs import Runner
 from imaging_assets.stages.garbage import find_garbage
@@ -14,7 +14,7 @@ from imaging_assets.stages.models.registry import Registry, now_utc
 
 def collect_garbage(session: Session, days: float, *, dry_run: bool) -> None:
     """Delete what no manifest refers to and is older than so many days."""
-    pipeline = build(session.settings())
+    pipeline = build_on_store(session.settings())
     garbage = find_garbage(pipeline, now_utc() - timedelta(days=days))
     if not dry_run:
         for blob in garbage:

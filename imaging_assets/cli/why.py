@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from imaging_assets.backends import build
+from imaging_assets.backends import build_on_store
 from imaging_assets.cli.output import Session
 from imaging_assets.stages.trace import Story, tell
 
@@ -18,7 +18,7 @@ _SHOWN = 3
 
 def tell_story(session: Session, name: str) -> None:
     """The command; raises ImageNotFoundError."""
-    story = tell(build(session.settings()), name)
+    story = tell(build_on_store(session.settings()), name)
     for heading, text in _lines(story):
         session.say(f"{heading:<12}{text}")
     session.answer(asdict(story))

@@ -38,9 +38,10 @@ class Attempts:
         """
         if self.needs_consent or self.failures > len(waits):
             return False
-        pause = 60 * (waits[max(self.failures, 1) - 1] if waits else 1)
-        first_pause = 60 * (waits[0] if waits else 1)
-        return now >= max((self.ended or 0) + pause, (self.day_failed or 0) + first_pause)
+        first, *_ = pauses = waits or (1.0,)
+        pause = pauses[max(self.failures, 1) - 1]
+        rested = self.ended is None or now >= self.ended + 60 * pause
+        return rested and (self.day_failed is None or now >= self.day_failed + 60 * first)
 
 
 def attempts(instance: dg.DagsterInstance, day: str, wanted: str) -> Attempts:

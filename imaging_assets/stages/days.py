@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
+from imaging_assets.errors import MassDeletionError
 from imaging_assets.records.images import BlobInfo
 from imaging_assets.stages.digests import digest, rows_digest
 from imaging_assets.stages.images.raw import landed, landing_days, raw_inputs
@@ -220,3 +221,29 @@ class Days:
         """Whether the newest manifest was made of this; older ones, left by a crash or by two runs at once, nobody reads."""
         manifest = self._stands(asset, key)
         return manifest is not None and manifest.inputs == wanted
+
+
+def check_vanished(days: Days, looked_at: Iterable[str]) -> None:
+    """Stop when whole days lost all their images at once.
+
+    Raises:
+        MassDeletionError: As many as `deletions.max_days`.
+    """
+    lost = days.vanished(looked_at)
+    if len(lost) >= days.pipeline.deletions.max_days:
+        raise MassDeletionError(
+            f"{len(lost)} days lost all their images at once ({', '.join(lost[:5])}), so nothing was deleted. If that is meant, run "
+            "`imaging-assets run --since DAY --accept-deletions`; if not, bring them back."
+        )
+
+
+def finish_rebuild(days: Days) -> bool:
+    """Let the index's new generation serve once it holds the documents of every day; whether it was just done."""
+    index = days.pipeline.index
+    if index.serving == index.generation:
+        return False
+    behind = (days.behind_inside(day) for day in days.known)
+    if any(item and "search_documents" in item.steps for item in behind):
+        return False
+    index.promote()
+    return True

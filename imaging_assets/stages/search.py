@@ -76,7 +76,7 @@ def index_day(pipeline: Pipeline, sources: DaySources) -> tuple[Draft, SearchRep
     rows += [
         row | {"error": errors[row["id"]]} for row in before.iter_rows(named=True) if row["id"] in gone and row["id"] in errors
     ]
-    draft = work.draft(rows)
+    draft = work.draft(rows, complete=not errors)
     assert draft.frame is not None
     return draft, _report(draft.frame, len(changed), len(gone), generation)
 

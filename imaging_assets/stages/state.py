@@ -29,7 +29,7 @@ from imaging_assets.errors import (
 )
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.records.images import BlobInfo
-from imaging_assets.stages.digests import DIGEST_LENGTH, rows_digest, sha256_of
+from imaging_assets.stages.digests import DIGEST_LENGTH, digest, rows_digest, sha256_of
 from imaging_assets.stages.tables import Table
 
 ALL = "all"
@@ -74,6 +74,8 @@ class Draft:
         frame: The rows; None when there is nothing to write.
         replaces: Manifests of this key seen when the step began; dropped once the new one stands.
         notes: Small facts kept in the file beside the rows.
+        complete: False when some rows carry an error that may pass: the manifest is written under another name than the one that
+            counts as done, so that the step is asked for again.
     """
 
     table: Table
@@ -83,6 +85,7 @@ class Draft:
     frame: pl.DataFrame | None
     replaces: tuple[Manifest, ...] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
+    complete: bool = True
 
     @property
     def changed(self) -> bool:
@@ -176,7 +179,8 @@ class Manifests:
         """Write the manifest, then drop what it replaces and the journal; nothing for an unchanged draft."""
         if draft.frame is None:
             return
-        path = f"{self.folder}/{draft.table.asset}/{draft.key}.{draft.inputs}.{draft.rows}.parquet"
+        inputs = draft.inputs if draft.complete else digest(draft.inputs, "incomplete")
+        path = f"{self.folder}/{draft.table.asset}/{draft.key}.{inputs}.{draft.rows}.parquet"
         self.store.write(path, _encode(draft.frame, draft.table, draft.notes))
         for manifest in draft.replaces:
             if manifest.blob.path != path:
@@ -232,11 +236,13 @@ class Work:
             return self.table.frame([]), {}
         return self.manifests.read_with_notes(self.standing[-1], self.table)
 
-    def draft(self, rows: list[dict[str, object]] | pl.DataFrame, notes: Mapping[str, str] | None = None) -> Draft:
-        """The finished rows."""
+    def draft(
+        self, rows: list[dict[str, object]] | pl.DataFrame, notes: Mapping[str, str] | None = None, *, complete: bool = True
+    ) -> Draft:
+        """The finished rows; see `Draft.complete`."""
         frame = self.table.frame(rows)
         rows_name = rows_digest(frame, self.table.timeless)
-        return Draft(self.table, self.key, self.inputs, rows_name, frame, self.standing, notes or {})
+        return Draft(self.table, self.key, self.inputs, rows_name, frame, self.standing, notes or {}, complete)
 
 
 def _encode(frame: pl.DataFrame, table: Table, notes: Mapping[str, str]) -> bytes:

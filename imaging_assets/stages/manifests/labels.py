@@ -155,19 +155,22 @@ class _Refresh:
         for blob in files:
             if self.etags.get(blob.path) != blob.etag:
                 self.files_read += 1
-                added += self._follow(blob.path, blob.modified_at, *self._read_file(blob.path))
+                added += self._follow_file(blob)
         for path in self.etags.keys() - {blob.path for blob in files}:
             self._follow(path, _latest(self.rows.values()), [], [])
         self.etags = {blob.path: blob.etag for blob in files}
         return added
 
-    def _read_file(self, path: str) -> tuple[list[Statement], list[RejectedLine]]:
+    def _follow_file(self, blob: BlobInfo) -> list[Row]:
+        """As `_follow`; what a file said before still holds while it cannot be read."""
+        path, when = blob.path, blob.modified_at
         if not path.lower().endswith(".csv"):
-            return [], [RejectedLine(path, 0, "", "not a label format known here; CSV is")]
+            return self._follow(path, when, [], [RejectedLine(path, 0, "", "not a label format known here; CSV is")])
         try:
-            return read_csv(path, self.pipeline.store.read(path).data, self.pipeline.labels.separator)
+            said = read_csv(path, self.pipeline.store.read(path).data, self.pipeline.labels.separator)
         except (LabelFileError, BlobNotFoundError) as error:
-            return [], [RejectedLine(path, 0, "", str(error))]
+            return self._follow(path, when, [], [RejectedLine(path, 0, "", str(error))], readable=False)
+        return self._follow(path, when, *said)
 
     def _follow_folders(self, days: Iterable[str]) -> list[Row]:
         """With `labels.from_folders`, the first folder below the day is a statement about each image in it."""
@@ -184,12 +187,14 @@ class _Refresh:
             added += self._follow(folder, when, stated, [])
         return added
 
-    def _follow(self, file: str, when: datetime, statements: list[Statement], rejected: list[RejectedLine]) -> list[Row]:
+    def _follow(
+        self, file: str, when: datetime, statements: list[Statement], rejected: list[RejectedLine], *, readable: bool = True
+    ) -> list[Row]:
         """Add what the file says newly, retract what it no longer says; returns the added rows."""
         now = rows_by_statement(file, when, statements, rejected)
         for row in now.values():
             row["path"] = row["path"] and self._landing_path(row["path"])
-        for key in self.said_by[file] - now.keys():
+        for key in self.said_by[file] - now.keys() if readable else ():
             self.rows[key]["retracted_at"] = self.rows[key]["retracted_at"] or when
         self.said_by[file] |= now.keys()
         added = []
