@@ -78,6 +78,11 @@ def quiet_decoders(log: Path) -> Iterator[None]:
         os.close(terminal)
 
 
+def warn(text: str) -> None:
+    """What is odd but stops nothing, on standard error."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[yellow]note:[/yellow] {_escape(text)}")
+
+
 def complain(text: str) -> None:
     """An error, on standard error."""
     Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]error:[/red] {_escape(text)}")

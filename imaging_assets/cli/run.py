@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from imaging_assets.cli.lines import lines_of
-from imaging_assets.cli.output import Session, complain, counted
+from imaging_assets.cli.output import Session, complain, counted, warn
 from imaging_assets.cli.runs import Runner, RunOutcome
 from imaging_assets.errors import UsageError
 from imaging_assets.stages.days import CHAIN, Behind, Days, check_vanished, finish_rebuild
@@ -133,7 +133,7 @@ def _chosen(known: list[str], day: date | None, since: date | None, until: date 
         return chosen
     if not known:
         raise UsageError("No image has landed yet. Begin with `imaging-assets add FOLDER` or `imaging-assets demo`.")
-    told = f"on {day}" if day else " ".join(f"{word} {when}" for word, when in (("since", since), ("until", until)) if when)
+    told = f"on {day}" if day else " ".join(f"{word} {when}" for word, when in (("from", since), ("to", until)) if when)
     raise UsageError(f"No image landed {told}. There are images from {known[0]} to {known[-1]} ({counted(len(known), 'day')}).")
 
 
@@ -145,7 +145,7 @@ def _tell_outside(runner: Runner, known: list[str], day: date | None) -> None:
     if day and day.isoformat() in outside:
         raise UsageError(f"{day} is not one of the days that exist. {remedy}.")
     if outside and not day:
-        complain(f"left alone, because they are not days that exist: {', '.join(outside)}. {remedy}.")
+        warn(f"left alone, because they are not days that exist: {', '.join(outside)}. {remedy}.")
 
 
 def up_to_date(idle: int, of: int) -> str:

@@ -75,7 +75,7 @@ class Runner:
         return self._days.has_partition_key(day)
 
     def run(self, assets: Sequence[str], day: str | None, *, accept_deletions: bool = False) -> RunOutcome:
-        """Materialise assets of a day (None: unpartitioned ones alone); failures are told, not raised."""
+        """Materialise assets of a day (None: unpartitioned ones alone); failures are told, not raised, but for Ctrl-C."""
         import dagster as dg  # noqa: PLC0415
 
         config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -91,7 +91,10 @@ class Runner:
                 tags={"imaging_assets/started_by": "cli"},
                 raise_on_error=False,
             )
-        return RunOutcome(day or "all", tuple(_steps(result)), time.monotonic() - started)
+        steps = tuple(_steps(result))
+        if any(step.error_kind == "DagsterExecutionInterruptedError" for step in steps):
+            raise KeyboardInterrupt  # Dagster made a failed step of it, but Ctrl-C means all days
+        return RunOutcome(day or "all", steps, time.monotonic() - started)
 
     def report_publication(self, model: PublishedModel) -> None:
         """Tell Dagster's history which model serves."""

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from imaging_assets.errors import MassDeletionError
 from imaging_assets.policies import Rollout
-from imaging_assets.stages.days import CHAIN, Behind, Days
+from imaging_assets.records.search import SearchQuery
+from imaging_assets.stages.days import CHAIN, Behind, Days, check_vanished, finish_rebuild
 from imaging_assets.stages.images.raw import take_inventory
 from imaging_assets.stages.images.resized import resize_day
 from imaging_assets.stages.manifests.labels import refresh_labels
@@ -317,3 +319,28 @@ def test_a_state_that_comes_back_after_a_crash_is_behind_again(tmp_path: Path) -
 
     assert steps(pipeline) == ()
     assert len(pipeline.manifests.standing("resized_images")[DAY]) == 1
+
+
+def test_days_that_lose_all_their_images_at_once_stop_everything(tmp_path: Path) -> None:
+    more = (OTHER_DAY, "2026-03-04")
+    pipeline = a_finished_day(tmp_path, *more)
+    for day in more:
+        for blob in list(pipeline.store.list_blobs(f"landing/{day.replace('-', '/')}/")):
+            pipeline.store.delete(blob.path)
+    check_vanished(Days(pipeline), (DAY, *more))  # two days may be meant
+    for blob in list(pipeline.store.list_blobs(f"landing/{DAY.replace('-', '/')}/")):
+        pipeline.store.delete(blob.path)
+    with pytest.raises(MassDeletionError, match=r"3 days lost all their images .* --accept-deletions"):
+        check_vanished(Days(pipeline), (DAY, *more))
+
+
+def test_a_rebuilt_index_serves_once_it_holds_every_day(tmp_path: Path) -> None:
+    pipeline = a_finished_day(tmp_path, OTHER_DAY)
+    assert not finish_rebuild(Days(pipeline))
+    pipeline.index.rebuild()
+    run_chain(pipeline, DAY)
+    assert not finish_rebuild(Days(pipeline))
+    run_chain(pipeline, OTHER_DAY)
+    assert finish_rebuild(Days(pipeline))
+    assert pipeline.index.serving == pipeline.index.generation
+    assert pipeline.index.query(SearchQuery()).count == 6

@@ -236,3 +236,14 @@ def test_pictures_are_predicted_through_the_whole_chain(tmp_path: Path) -> None:
     assert len(asked(predictor)) == 2
     run_chain(pipeline)
     assert asked(predictor) == []
+
+
+def test_what_failed_is_asked_again_though_nothing_changed_and_the_rest_is_not(tmp_path: Path) -> None:
+    pipeline, predictor = with_a_model(tmp_path, broken=["two"])
+    a_day(pipeline, {"a.jpg": "one", "b.jpg": "two"})
+    predict(pipeline)
+    asked(predictor)
+    assert (predict(pipeline).failed, asked(predictor)) == (1, [sha("two")])
+    predictor.broken.clear()
+    assert (predict(pipeline).failed, asked(predictor)) == (0, [sha("two")])
+    assert (predict(pipeline).failed, asked(predictor)) == (0, [])

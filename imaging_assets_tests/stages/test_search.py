@@ -390,3 +390,15 @@ def test_pictures_are_found_by_tag_and_by_likeness_after_the_whole_chain(tmp_pat
     sent.look()
     run_chain(pipeline)
     assert sent.look() == ([], [])
+
+
+def test_a_refused_document_leaves_its_day_undone_and_is_sent_again_though_nothing_changed(tmp_path: Path) -> None:
+    pipeline, sent = counted(tmp_path)
+    sent.refuses = {f"{FOLDER}b.jpg"}
+    index(pipeline, {"a.jpg": "one", "b.jpg": "two"})
+    sent.look()
+    sent.refuses.clear()
+
+    report = index(pipeline, {"a.jpg": "one", "b.jpg": "two"})
+    assert (sent.look()[0], report.rejected) == (["b.jpg"], 0)
+    assert index(pipeline, {"a.jpg": "one", "b.jpg": "two"}).sent == 0

@@ -499,3 +499,17 @@ def test_a_crash_before_the_manifest_repeats_the_refresh_with_the_same_outcome(t
     lost, _ = refresh_labels(pipeline, pipeline.manifests.newest(RESIZED_IMAGES.asset))
     again, _ = refresh_labels(pipeline, pipeline.manifests.newest(RESIZED_IMAGES.asset))
     assert (lost.inputs, lost.rows, lost.notes) == (again.inputs, again.rows, again.notes)
+
+
+def test_what_a_file_said_holds_while_it_cannot_be_read(tmp_path: Path) -> None:
+    pipeline = a_pipeline(tmp_path)
+    a_day(pipeline, {"a.jpg": "one"})
+    write_labels(tmp_path, "x.csv", "a.jpg,cat\n")
+    follow_labels(pipeline)
+    pipeline.store.write("labels/x.csv", "a.jpg,k\u00e4tzchen\n".encode("latin-1"))
+    report = follow_labels(pipeline)
+    assert (report.bound, report.rejected, report.retracted, tags_of(pipeline)) == (1, 1, 0, {"a.jpg": ["cat"]})
+
+    write_labels(tmp_path, "x.csv", "a.jpg,dog\n", hours=1)
+    report = follow_labels(pipeline)
+    assert (report.bound, report.rejected, tags_of(pipeline)) == (1, 0, {"a.jpg": ["dog"]})
