@@ -16,7 +16,7 @@ from imaging_assets.stages.days import CHAIN, Behind, Days, check_vanished, fini
 
 OK, FAILED, NEEDS_CONSENT = 0, 1, 3
 
-_PASSES = 4
+_ROUNDS = 10
 """Labels that follow moved images, and a new model, may put days behind again; more rounds than this mean a fault."""
 
 
@@ -81,15 +81,14 @@ def run_days(
 
 
 def bring_up_to_date(progress: Progress, chosen: list[str], *, accept_deletions: bool = False) -> None:
-    """Run what is behind, of the chosen days and of training, until nothing is."""
-    for _ in range(_PASSES):
+    """Run what is behind of the chosen days, train once nothing is, and begin again for the days a new model puts behind."""
+    for _ in range(_ROUNDS):
         # What was tried and is still behind has errors that a person must see to; they stand in its lines.
         behind = [found for found in _behind(progress, chosen) if found.wanted not in progress.tried]
         progress.tried |= {found.wanted for found in behind}
         for found in _rollout_last(behind):
             progress.start(found.selection, found.day, accept_deletions=accept_deletions)
-        trained = _train(progress)
-        if not behind and not trained:
+        if not behind and not _train(progress):
             break
     finish_rebuild(Days(progress.runner.pipeline))
 
