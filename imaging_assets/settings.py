@@ -1,8 +1,8 @@
 """Where every setting comes from; the only reader of the environment.
 
 Sources, the first wins: `IMAGING_…` variables (nested with `__`, as in `IMAGING_RESIZE__MAX_BYTES`), `imaging.toml` in the
-current folder (yours), `<home>/imaging.toml` (what `add` and `demo` remember), the defaults. Only `partitions.start` is the earliest that
-any file or variable names: `add` moved it back because an older image is there.
+current folder (yours), `<home>/imaging.toml` (what `add` and `demo` remember), the defaults. Only `partitions.start`
+is never later than the remembered one: `add` moved it back because an older image is there.
 
 Belongs here: gathering, merging, explaining what is wrong. Does not: the groups of settings (`policies.py`) or what they switch.
 """

@@ -33,10 +33,12 @@ Since = Annotated[str | None, typer.Option("--since", metavar="DAY", help="First
 Until = Annotated[str | None, typer.Option("--until", metavar="DAY", help="Last day of a range.")]
 
 
-def run_app() -> int:
-    """Run a command line; returns the exit code."""
+def run_app(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line, by default this process's; returns the exit code."""
     try:
-        code = app(_json_first(sys.argv[1:]), standalone_mode=False)
+        code = app(
+            _json_first(sys.argv[1:] if arguments is None else arguments), prog_name="imaging-assets", standalone_mode=False
+        )
     except ConsentRequiredError as error:
         complain(str(error))
         return NEEDS_CONSENT

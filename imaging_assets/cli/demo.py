@@ -40,7 +40,7 @@ def run_demo(session: Session, *, digits: bool) -> int:
         leave_marker(runner.pipeline)
         progress = Progress(runner, session.say)
         for day in story:
-            _play(session, runner, settings, day)
+            _play(session, runner.pipeline, settings, day)
             bring_up_to_date(progress, Days(runner.pipeline).known)
         ran = {outcome.key for outcome in progress.outcomes}
         idle = [day.day.isoformat() for day in story if day.day.isoformat() not in ran]
@@ -68,13 +68,12 @@ def _story(session: Session, *, digits: bool) -> tuple[tuple[DemoDay, ...], Sett
     return digit_days(), session.settings()
 
 
-def _play(session: Session, runner: Runner, settings: Settings, day: DemoDay) -> None:
+def _play(session: Session, pipeline: Pipeline, settings: Settings, day: DemoDay) -> None:
     """Let a day's files land, once; what happened in an earlier demo does not happen again."""
     played = _played(settings.home)
     if day.day.isoformat() in played:
         return
     session.say(f"\n{day.day}  {day.title}")
-    pipeline = runner.pipeline
     landing, labels = pipeline.places.landing, pipeline.places.labels
     list(pipeline.executor.map(lambda file: _land(pipeline, landing, file), day.arrivals))
     for file in day.label_files:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 
+from imaging_assets.backends import build_on_store
 from imaging_assets.cli.lines import lines_of
 from imaging_assets.cli.output import Session, complain, counted, warn
 from imaging_assets.cli.runs import Runner, RunOutcome
@@ -59,10 +60,12 @@ def run_days(
         raise UsageError("--day and --since/--until exclude each other. Give one of them.")
     if since and until and since > until:
         raise UsageError(f"--since {since} is after --until {until}. Exchange them.")
-    with Runner(session.settings()) as runner:
+    settings = session.settings()
+    known = Days(build_on_store(settings)).known
+    chosen = _chosen(known, day, since, until)
+    with Runner(settings) as runner:
         progress = Progress(runner, session.say)
-        known = Days(runner.pipeline).known
-        chosen = [key for key in _chosen(known, day, since, until) if runner.has_day(key)]
+        chosen = [key for key in chosen if runner.has_day(key)]
         _tell_outside(runner, known, day)
         if not accept_deletions:
             check_vanished(Days(runner.pipeline), chosen)

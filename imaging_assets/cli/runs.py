@@ -106,7 +106,8 @@ class Runner:
 def _steps(result: Any) -> list[StepOutcome]:
     done = [
         StepOutcome(
-            event.asset_key.to_user_string(), {name: value.value for name, value in event.materialization.metadata.items()}
+            event.asset_key.to_user_string(),
+            {name: _plain(value.value) for name, value in event.materialization.metadata.items()},
         )
         for event in result.get_asset_materialization_events()
     ]
@@ -117,3 +118,8 @@ def _steps(result: Any) -> list[StepOutcome]:
         message = cause.message.strip().partition(": ")[2] or cause.message.strip()
         done.append(StepOutcome(event.step_key or "", {}, cause.cls_name or "", message))
     return [step for step in done if step.asset != "published_model"]
+
+
+def _plain(value: Any) -> Any:
+    """A metadata value as JSON knows it; a table is a list of its rows."""
+    return [row.data for row in value.records] if hasattr(value, "records") else value

@@ -98,12 +98,13 @@ def _vector(pipeline: Pipeline, like: str, log: Path) -> npt.NDArray[np.float32]
 
 
 def _print(session: Session, answer: SearchAnswer, query: SearchQuery, landing: str) -> None:
+    ranked = query.vector is not None and not query.order  # an order replaces the ranking
     rows = []
     for hit in answer.hits:
-        likeness = f"{hit.score:.0%}" if query.vector is not None else ""
+        likeness = f"{hit.score:.0%}" if ranked else ""
         path = hit.document["path"].removeprefix(f"{landing}/")
         rows.append((likeness, path, ", ".join(hit.document.get("tags") or ()), _predicted(hit.document)))
-    headings = ("alike" if query.vector is not None else "", "image", "labels", "predicted")
+    headings = ("alike" if ranked else "", "image", "labels", "predicted")
     for line in _laid_out(headings, rows, session.console.width if session.console.is_terminal else None) if rows else ():
         session.say(line)
     more = "; --top NUMBER shows more" if len(answer.hits) < min(answer.count, _MOST) else ""

@@ -27,10 +27,14 @@ def collect_garbage(session: Session, days: float, *, dry_run: bool) -> None:
 
 def roll_back(session: Session) -> None:
     """Let the previous model serve; raises UsageError when there is none."""
-    with Runner(session.settings()) as runner:
-        registry = Registry(runner.pipeline.store, runner.pipeline.places.models)
-        model = registry.rollback()
-        runner.pipeline.trainer.publish(model.model_id)
+    settings = session.settings()
+    pipeline = build_on_store(settings)
+    registry = Registry(pipeline.store, pipeline.places.models)
+    current = registry.published()
+    if current and current.previous:
+        pipeline.trainer.publish(current.previous)  # first, so that a model that is gone stops here
+    model = registry.rollback()
+    with Runner(settings) as runner:
         runner.report_publication(model)
     session.say(f"{model.model_id} serves again: {model.reason}. Predict with it by `imaging-assets run`.")
     session.answer({"model_id": model.model_id, "reason": model.reason, "previous": model.previous})

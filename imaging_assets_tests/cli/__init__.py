@@ -1,1 +1,1 @@
-"""Tests."""
+"""The command line, as people and scripts use it."""

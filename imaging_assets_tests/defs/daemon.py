@@ -101,6 +101,11 @@ class Deployment:
             process.wait(10)
         self._started.clear()
 
+    def kill_daemon(self) -> None:
+        """End the daemon alone; code server and run workers live on."""
+        self._started[0].kill()
+        self._started[0].wait(10)
+
     @contextmanager
     def instance(self) -> Iterator[dg.DagsterInstance]:
         """The history."""
@@ -126,7 +131,7 @@ class Deployment:
                     return int(str(data.metadata["pid"].value))
         return 0
 
-    def until(self, condition: Callable[[], object], what: str, seconds: float = 120) -> None:
+    def until(self, condition: Callable[[], object], what: str, seconds: float = 180) -> None:
         """Wait for a condition; fails with the end of the log when it does not come true in time."""
         deadline = time.monotonic() + seconds
         while not condition():

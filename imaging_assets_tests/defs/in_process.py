@@ -23,11 +23,19 @@ LOADED = defs()
 EVERYTHING = (*CHAIN, "training_sets", "training_iterations")
 
 
+_QUIET = {"telemetry": {"enabled": False}}
+
+
+def a_short_history() -> dg.DagsterInstance:
+    """An instance in memory."""
+    return dg.DagsterInstance.ephemeral(settings=_QUIET)
+
+
 @contextmanager
 def a_history(folder: Path) -> Iterator[dg.DagsterInstance]:
     """An instance over SQLite files; sensors refuse an ephemeral one."""
     folder.mkdir()
-    with dg.DagsterInstance.local_temp(str(folder), overrides={"telemetry": {"enabled": False}}) as instance:
+    with dg.DagsterInstance.local_temp(str(folder), overrides=_QUIET) as instance:
         yield instance
 
 

@@ -17,25 +17,37 @@ pytestmark = pytest.mark.slow
 
 SUCCESS, FAILURE = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE
 DAILY = [step for step in CHAIN if step != "label_records"]
+BUSY = 420
+"""Seconds that a dozen days and their predictions by the first model may take on a machine that has other things to do."""
+
+KINDS = [(seed, tag, place) for seed in range(6) for place, tag in enumerate(("cat", "dog"))]
+
 LABELLED = ("2026-02-01", "2026-02-02")
+LOST = {asset: f"2026-01-{number:02}" for number, asset in enumerate(DAILY, 1)}
+RESTING = {
+    "changed": "2025-03-01",
+    "unchanged": "2025-03-02",
+    "relabelled": "2025-04-01",
+    "back and forth": "2026-02-05",
+    "failing": "2026-02-06",
+    "emptied": "2026-02-09",
+    **LOST,
+}
 
 
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """A daemon over two labelled days; the first test waits for the model."""
+    """A daemon over two labelled days and those that the tests begin with; each test waits for its own."""
     with a_deployment(tmp_path_factory.mktemp("daemon")) as running:
+        labels: dict[str, str] = {}
         for number, day in enumerate(LABELLED):
-            land(
-                running.pipeline,
-                {f"{tag}-{seed}.jpg": _picture(1000 * number + 10 * seed + place) for seed, tag, place in KINDS},
-                day,
-            )
-        names = {f"{day.replace('-', '/')}/{tag}-{seed}.jpg": tag for day in LABELLED for seed, tag, _ in KINDS}
-        state_labels(running.pipeline, names)
+            names = {f"{tag}-{seed}.jpg": 1000 * number + 10 * seed + place for seed, tag, place in KINDS}
+            land(running.pipeline, {name: _picture(seed) for name, seed in names.items()}, day)
+            labels |= {f"{day.replace('-', '/')}/{name}": name.partition("-")[0] for name in names}
+        state_labels(running.pipeline, labels)
+        for number, day in enumerate(RESTING.values()):
+            land(running.pipeline, _pictures(20_000 + 1000 * number, 30 if day == RESTING["emptied"] else 3), day)
         yield running
-
-
-KINDS = [(seed, tag, place) for seed in range(6) for place, tag in enumerate(("cat", "dog"))]
 
 
 def _picture(seed: int) -> bytes:
@@ -43,7 +55,7 @@ def _picture(seed: int) -> bytes:
 
 
 def _pictures(first: int, number: int) -> dict[str, bytes]:
-    return {f"{seed}.jpg": _picture(seed) for seed in range(first, first + number)}
+    return {f"{seed % 1000}.jpg": _picture(seed) for seed in range(first, first + number)}
 
 
 def _chains(deployment: Deployment, day: str) -> list[dg.DagsterRun]:
@@ -55,7 +67,7 @@ def test_images_and_labels_become_documents_and_a_serving_model_without_any_comm
     deployment.until(
         lambda: deployment.trained() and deployment.up_to_date(*LABELLED),
         "a model that predicted both labelled days",
-        seconds=180,
+        seconds=BUSY,
     )
 
     published = Registry(deployment.pipeline.store, "models").published()
@@ -73,31 +85,24 @@ def test_images_and_labels_become_documents_and_a_serving_model_without_any_comm
 
 
 def test_a_change_on_an_old_day_runs_that_day_again_and_no_other(deployment: Deployment) -> None:
-    days = ("2025-03-01", "2025-03-02")
-    for number, day in enumerate(days):
-        land(deployment.pipeline, _pictures(20_000 + 100 * number, 3), day)
-    deployment.until(lambda: deployment.up_to_date(*days), "both old days")
+    day = RESTING["changed"]
+    deployment.until(lambda: deployment.trained() and deployment.up_to_date(*LABELLED, *RESTING.values()), "all days", BUSY)
     before = {run.run_id for run in deployment.runs()}
 
-    land(deployment.pipeline, {"more.jpg": _picture(20_500)}, days[0])
-    deployment.until(lambda: "more.jpg" in deployment.documents(days[0]) and deployment.up_to_date(*days), "the document")
+    land(deployment.pipeline, {"more.jpg": _picture(1)}, day)
+    deployment.until(lambda: "more.jpg" in deployment.documents(day) and deployment.up_to_date(*RESTING.values()), "the document")
 
     after = [run for run in deployment.runs() if run.run_id not in before]
-    assert [run.tags["dagster/partition"] for run in after] == [days[0]]
+    assert [run.tags["dagster/partition"] for run in after] == [day]
 
 
 def test_a_label_that_changes_runs_the_one_day_again_that_it_concerns(deployment: Deployment) -> None:
-    day = "2025-04-01"
-    land(deployment.pipeline, _pictures(25_000, 3), day)
-    deployment.until(lambda: deployment.up_to_date(day), "the day")
+    day = RESTING["relabelled"]
+    deployment.until(lambda: deployment.trained() and deployment.up_to_date(*LABELLED, *RESTING.values()), "all days", BUSY)
     before = {run.run_id for run in deployment.runs()}
 
-    state_labels(deployment.pipeline, {"2025/04/01/25000.jpg": "heron"}, "heron.csv")
-    deployment.until(
-        lambda: "heron" in _tags(deployment, day) and deployment.trained() and deployment.up_to_date(day, *LABELLED),
-        "the tag",
-        180,
-    )
+    state_labels(deployment.pipeline, {f"{day.replace('-', '/')}/0.jpg": "heron"}, "heron.csv")
+    deployment.until(lambda: "heron" in _tags(deployment, day) and deployment.up_to_date(*RESTING.values()), "the tag")
 
     after = [run for run in deployment.runs(asset="tagged_manifests") if run.run_id not in before]
     assert [run.tags["dagster/partition"] for run in after] == [day]
@@ -121,36 +126,33 @@ def test_an_image_that_lands_while_its_day_is_running_is_not_lost(deployment: De
 
 
 def test_an_image_that_goes_and_comes_back_is_followed_both_times(deployment: Deployment) -> None:
-    day = "2026-02-05"
-    land(deployment.pipeline, _pictures(40_000, 3), day)
+    day = RESTING["back and forth"]
     deployment.until(lambda: deployment.up_to_date(day), "the day")
-    path = deployment.root / ".imaging/store/landing/2026/02/05/40001.jpg"
+    path = deployment.root / ".imaging/store/landing" / day.replace("-", "/") / "1.jpg"
     aside = deployment.root / "aside.jpg"
 
-    for _ in range(2):
-        path.rename(aside)
-        deployment.until(lambda: "40001.jpg" not in deployment.documents(day) and deployment.up_to_date(day), "its document gone")
-        aside.rename(path)  # with its old time: the listing is the very one of before
-        deployment.until(lambda: "40001.jpg" in deployment.documents(day) and deployment.up_to_date(day), "its document back")
+    path.rename(aside)
+    deployment.until(lambda: "1.jpg" not in deployment.documents(day) and deployment.up_to_date(day), "its document gone")
+    aside.rename(path)  # with its old time: the listing is the very one of before
+    deployment.until(lambda: "1.jpg" in deployment.documents(day) and deployment.up_to_date(day), "its document back")
 
-    assert [run.status for run in _chains(deployment, day)] == [SUCCESS] * 5
+    assert [run.status for run in _chains(deployment, day)] == [SUCCESS] * 3
 
 
 def test_a_failing_day_is_tried_again_with_pauses_then_rests_until_its_inputs_change(deployment: Deployment) -> None:
-    day, other = "2026-02-06", "2026-02-07"
-    land(deployment.pipeline, _pictures(50_000, 2), day)
+    day, other = RESTING["failing"], "2026-02-07"
     deployment.until(lambda: deployment.up_to_date(day), "the day")
     standing = Days(deployment.pipeline).newest("resized_images")[day].blob.path
     deployment.pipeline.store.write(standing, b"not a manifest")
     tried_before = len(_chains(deployment, day))
 
-    land(deployment.pipeline, {"more.jpg": _picture(50_500)}, day)
+    land(deployment.pipeline, {"more.jpg": _picture(2)}, day)
     # The first run takes the inventory before it fails, so what is wanted is new; that is tried, and tried twice more.
     deployment.until(lambda: len(_failed(deployment, day)) == 4, "four failures")
-    land(deployment.pipeline, _pictures(51_000, 2), other)
+    land(deployment.pipeline, _pictures(15_000, 2), other)
     deployment.until(lambda: deployment.up_to_date(other), "the other day")
-    quiet = len(_ticks(deployment)) + 3
-    deployment.until(lambda: len(_ticks(deployment)) >= quiet, "three more ticks")
+    quiet = len(_ticks(deployment)) + 2
+    deployment.until(lambda: len(_ticks(deployment)) >= quiet, "two more ticks")
     assert len(_failed(deployment, day)) == 4
     with deployment.instance() as instance:
         records = instance.get_run_records(dg.RunsFilter(tags={"dagster/partition": day}, statuses=[FAILURE]))
@@ -159,26 +161,24 @@ def test_a_failing_day_is_tried_again_with_pauses_then_rests_until_its_inputs_ch
     assert [after >= before + pause for before, after, pause in zip(ended, created[1:], (3, 3, 6), strict=False)] == [True] * 3
 
     deployment.pipeline.store.delete(standing)
-    land(deployment.pipeline, {"mended.jpg": _picture(50_501)}, day)
+    land(deployment.pipeline, {"mended.jpg": _picture(3)}, day)
     deployment.until(lambda: deployment.up_to_date(day), "the mended day")
 
-    assert deployment.documents(day) == ["50000.jpg", "50001.jpg", "mended.jpg", "more.jpg"]
+    assert deployment.documents(day) == ["0.jpg", "1.jpg", "2.jpg", "mended.jpg", "more.jpg"]
     assert len(_chains(deployment, day)) == tried_before + 5
 
 
 def test_lost_manifests_of_days_come_back_with_the_same_rows(deployment: Deployment) -> None:
-    days = {asset: f"2026-01-{number:02}" for number, asset in enumerate(DAILY, 1)}
-    for number, day in enumerate(days.values()):
-        land(deployment.pipeline, _pictures(70_000 + 10 * number, 2), day)
-    deployment.until(lambda: deployment.up_to_date(*days.values()), "all days", 180)
-    before = deployment.rows(*days.values())
+    days = LOST.values()
+    deployment.until(lambda: deployment.up_to_date(*days), "all days", BUSY)
+    before = deployment.rows(*days)
 
-    for asset, day in days.items():
+    for asset, day in LOST.items():
         deployment.pipeline.store.delete(deployment.pipeline.manifests.find(asset, day).blob.path)
-    assert len(deployment.rows(*days.values())) == len(before) - len(days)
-    deployment.until(lambda: deployment.up_to_date(*days.values()), "all days again", 180)
+    assert len(deployment.rows(*days)) == len(before) - len(LOST)
+    deployment.until(lambda: deployment.up_to_date(*days), "all days again", BUSY)
 
-    assert deployment.rows(*days.values()) == before
+    assert deployment.rows(*days) == before
 
 
 @pytest.mark.parametrize("asset", ["label_records", "training_sets", "training_iterations"])
@@ -198,16 +198,16 @@ def test_a_lost_manifest_of_many_days_comes_back_with_the_same_rows(deployment: 
 
 
 def test_a_mass_deletion_fails_once_deletes_nothing_and_goes_through_with_consent(deployment: Deployment) -> None:
-    day = "2026-02-09"
-    land(deployment.pipeline, _pictures(60_000, 30), day)
+    day = RESTING["emptied"]
+    folder = f"landing/{day.replace('-', '/')}"
     deployment.until(lambda: deployment.up_to_date(day) and len(deployment.documents(day)) == 30, "thirty documents")
     before = deployment.rows(day)
 
-    for seed in range(60_000, 60_025):
-        deployment.pipeline.store.delete(f"landing/2026/02/09/{seed}.jpg")
+    for number in range(25):
+        deployment.pipeline.store.delete(f"{folder}/{number}.jpg")
     deployment.until(lambda: _failed(deployment, day), "the failure")
-    quiet = len(_ticks(deployment)) + 6  # the pauses of two more tries would be over
-    deployment.until(lambda: len(_ticks(deployment)) >= quiet, "six more ticks")
+    quiet = len(_ticks(deployment)) + 3  # a tick takes five seconds: the pause would be over
+    deployment.until(lambda: len(_ticks(deployment)) >= quiet, "three more ticks")
     assert len(_failed(deployment, day)) == 1
     assert deployment.rows(day) == before
     assert len(deployment.documents(day)) == 30

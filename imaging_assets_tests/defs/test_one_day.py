@@ -20,7 +20,7 @@ from imaging_assets.records.search import Document, DocumentResult
 from imaging_assets.stages.days import CHAIN
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets_tests.builders import DAY, a_picture, a_pipeline, land, state_labels
-from imaging_assets_tests.defs.in_process import EVERYTHING, a_history, checks_of, errors_of, metadata_of, run_day
+from imaging_assets_tests.defs.in_process import EVERYTHING, a_short_history, checks_of, errors_of, metadata_of, run_day
 from imaging_assets_tests.doubles import CountingBlobStore, over
 
 EARLIER = "2026-03-01"
@@ -29,8 +29,8 @@ TAGS = ("cat", "dog")
 
 
 @pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    with a_history(tmp_path / "history") as history:
+def instance() -> Iterator[dg.DagsterInstance]:
+    with a_short_history() as history:
         yield history
 
 
@@ -132,6 +132,7 @@ def test_a_broken_image_is_a_warning_with_its_reason_not_a_failed_day(tmp_path: 
 def test_the_data_version_of_an_asset_is_the_digest_of_its_rows(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     pipeline = a_labelled_day(tmp_path)
     result = run_day(pipeline, DAY, instance, EVERYTHING)
+    assert result.success, errors_of(result)
     versions = {
         event.materialization.asset_key.to_user_string(): (event.materialization.tags or {})["dagster/data_version"]
         for event in result.get_asset_materialization_events()

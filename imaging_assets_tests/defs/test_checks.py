@@ -1,0 +1,147 @@
+"""Checks beside the assets: each passes when all is well, and says what is wrong when it is not."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from typing_extensions import override
+
+from imaging_assets.embedded.search_index import SqliteSearchIndex
+from imaging_assets.records.search import Document, DocumentResult
+from imaging_assets.stages.days import Days
+from imaging_assets.stages.images.resized import resized_inputs
+from imaging_assets.stages.manifests.training_sets import training_set_inputs
+from imaging_assets.stages.pipeline import Pipeline
+from imaging_assets.stages.tables import RESIZED_IMAGES, TRAINING_SETS
+from imaging_assets_tests.builders import DAY, a_picture, a_pipeline, land, run_chain, state_labels
+from imaging_assets_tests.defs.in_process import EVERYTHING, a_short_history, checks_of, metadata_of, run_day
+
+WARN, ERROR = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with a_short_history() as history:
+        yield history
+
+
+def three_images(home: Path) -> Pipeline:
+    """A day with three images and no labels."""
+    pipeline = a_pipeline(home)
+    land(pipeline, {f"{name}.jpg": a_picture(number, (64, 48)) for number, name in enumerate("abc")})
+    return pipeline
+
+
+def rows_of(evaluation: dg.AssetCheckEvaluation, name: str) -> list[dict[str, object]]:
+    """Rows of a table in a check's metadata."""
+    table = evaluation.metadata[name].value
+    assert isinstance(table, dg.TableMetadataValue)
+    return [dict(record.data) for record in table.records]
+
+
+def test_a_good_day_passes_every_check(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    pipeline = three_images(tmp_path)
+    state_labels(pipeline, {"2026/03/02/a.jpg": "cat"})
+
+    told = checks_of(run_day(pipeline, DAY, instance, EVERYTHING))
+
+    assert {name: evaluation.passed for name, evaluation in told.items()} == {
+        "resized_images_are_complete": True,
+        "resized_images_are_readable": True,
+        "label_records_find_their_images": True,
+        "training_sets_do_not_leak": True,
+        "search_documents_are_accepted": True,
+    }
+    assert told["resized_images_are_complete"].metadata["landed"].value == 3
+    assert told["training_sets_do_not_leak"].metadata["groups"].value == 1
+
+
+def test_resized_images_that_lack_a_landed_one_stop_the_day(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    pipeline = three_images(tmp_path)
+    run_chain(pipeline)
+    raw = pipeline.manifests.find("raw_images", DAY)
+    complete = pipeline.manifests.read(pipeline.manifests.find("resized_images", DAY), RESIZED_IMAGES)
+    work = pipeline.manifests.begin(RESIZED_IMAGES, DAY, resized_inputs(pipeline, raw))
+    pipeline.manifests.commit(work.draft(complete.filter(complete["path"] != "landing/2026/03/02/b.jpg")))
+
+    result = run_day(pipeline, DAY, instance)
+
+    check = checks_of(result)["resized_images_are_complete"]
+    assert (check.passed, check.severity, check.partition) == (False, ERROR, DAY)
+    assert check.metadata["missing"].value == ["landing/2026/03/02/b.jpg"]
+    assert not result.success
+    assert metadata_of(result).keys() == {"raw_images", "resized_images"}
+
+
+def test_a_quarantined_image_without_a_reason_stops_the_day(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    pipeline = three_images(tmp_path)
+    run_chain(pipeline)
+    raw = pipeline.manifests.find("raw_images", DAY)
+    rows = pipeline.manifests.read(pipeline.manifests.find("resized_images", DAY), RESIZED_IMAGES).to_dicts()
+    rows[0] |= {"status": "quarantined", "reason": None}
+    work = pipeline.manifests.begin(RESIZED_IMAGES, DAY, resized_inputs(pipeline, raw))
+    pipeline.manifests.commit(work.draft(rows))
+
+    check = checks_of(run_day(pipeline, DAY, instance, ["raw_images", "resized_images"]))["resized_images_are_complete"]
+
+    assert not check.passed
+    assert check.metadata["unexplained"].value == 1
+
+
+def test_label_lines_without_an_image_are_listed_with_file_and_line(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    pipeline = three_images(tmp_path)
+    state_labels(pipeline, {"2026/03/02/a.jpg": "cat", "2026/03/02/nowhere.jpg": "dog"}, "said.csv")
+
+    result = run_day(pipeline, DAY, instance)
+
+    check = checks_of(result)["label_records_find_their_images"]
+    assert result.success
+    assert (check.passed, check.severity, check.metadata["open"].value) == (False, WARN, 1)
+    assert [(row["file"], row["line"], row["names"]) for row in rows_of(check, "lines")] == [
+        ("labels/said.csv", 3, "2026/03/02/nowhere.jpg")
+    ]
+
+
+def test_a_training_set_that_leaks_is_not_trained_on(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    pipeline = three_images(tmp_path)
+    state_labels(pipeline, {f"2026/03/02/{name}.jpg": "cat" for name in "abc"})
+    run_day(pipeline, DAY, instance, [*EVERYTHING[:-1]])
+    rows = pipeline.manifests.read(pipeline.manifests.find("training_sets", DAY), TRAINING_SETS).to_dicts()
+    rows[0] |= {"group": "twins", "split": "train"}
+    rows[1] |= {"group": "twins", "split": "test"}
+    tagged = Days(pipeline).newest("tagged_manifests")
+    work = pipeline.manifests.begin(TRAINING_SETS, DAY, training_set_inputs(pipeline, tagged))
+    pipeline.manifests.commit(work.draft(rows))
+
+    result = run_day(pipeline, DAY, instance, ["training_sets", "training_iterations"])
+
+    check = checks_of(result)["training_sets_do_not_leak"]
+    assert (check.passed, check.severity, check.metadata["torn"].value) == (False, ERROR, ["twins"])
+    assert not result.success
+    assert "training_iterations" not in metadata_of(result)
+
+
+def test_a_document_that_the_index_refuses_is_listed_with_its_reason(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    pipeline = three_images(tmp_path)
+    choosy = replace(pipeline, index=_ChoosyIndex(tmp_path / "search", pipeline))
+
+    result = run_day(choosy, DAY, instance)
+
+    check = checks_of(result)["search_documents_are_accepted"]
+    assert not check.passed
+    assert rows_of(check, "documents") == [{"path": "landing/2026/03/02/b.jpg", "reason": "no b here"}]
+    assert metadata_of(result)["search_documents"]["rejected"] == 1
+
+
+class _ChoosyIndex(SqliteSearchIndex):
+    """Refuses `b.jpg`."""
+
+    def __init__(self, folder: Path, pipeline: Pipeline) -> None:
+        super().__init__(folder, dimensions=pipeline.embedder.dimensions, embedding_id=pipeline.embedder.embedding_id)
+
+    @override
+    def put(self, documents: Sequence[Document]) -> list[DocumentResult]:
+        results = super().put([document for document in documents if document["name"] != "b.jpg"])
+        return results + [DocumentResult(document["id"], "no b here") for document in documents if document["name"] == "b.jpg"]

@@ -1,0 +1,113 @@
+"""Where settings come from, which source wins, and what is said of a wrong one.
+
+Each reading is a process of its own, because the environment is.
+"""
+
+import ast
+import json
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from imaging_assets.errors import SettingsError
+from imaging_assets.settings import Settings, load_settings, remember_start
+from imaging_assets_tests.cli.command_line import clean_environment
+
+READ = "import sys; from imaging_assets.settings import load_settings; sys.stdout.write(load_settings().model_dump_json())"
+
+
+def read(folder: Path, **variables: str) -> Any:
+    done = subprocess.run(
+        [sys.executable, "-c", READ], cwd=folder, env=clean_environment(variables), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_without_any_source_the_defaults_hold(tmp_path: Path) -> None:
+    settings = read(tmp_path)
+    assert (settings["profile"], settings["home"], settings["resize"]["max_bytes"]) == ("embedded", ".imaging", 6_000_000)
+
+
+def test_variables_win_over_your_file_and_that_over_the_remembered_one(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "imaging.toml").write_text("[resize]\nmax_edge = 100\nmin_quality = 30\nthumbnail_edge = 50\n")
+    (tmp_path / "imaging.toml").write_text('home = "state"\n[resize]\nmax_edge = 200\nmin_quality = 40\n')
+    resize = read(tmp_path, IMAGING_RESIZE__MAX_EDGE="300")["resize"]
+    assert (resize["max_edge"], resize["min_quality"], resize["thumbnail_edge"]) == (300, 40, 50)
+
+
+def test_an_empty_variable_is_no_variable(tmp_path: Path) -> None:
+    (tmp_path / "imaging.toml").write_text('home = "state"\n')
+    assert read(tmp_path, IMAGING_HOME="", IMAGING_CONFIG="", IMAGING_RESIZE__MAX_EDGE="")["home"] == "state"
+
+
+def test_the_variable_that_names_the_state_folder_names_the_remembered_file_too(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "imaging.toml").write_text("[partitions]\nstart = 2024-05-06\n")
+    for name in ("IMAGING_HOME", "imaging_home"):
+        assert read(tmp_path, **{name: "state"})["partitions"]["start"] == "2024-05-06"
+
+
+def test_another_file_is_named_by_argument_or_variable(tmp_path: Path) -> None:
+    (tmp_path / "imaging.toml").write_text("[resize]\nmax_edge = 100\n")
+    (tmp_path / "other.toml").write_text("[resize]\nmax_edge = 200\n")
+    assert read(tmp_path)["resize"]["max_edge"] == 100
+    assert read(tmp_path, IMAGING_CONFIG="other.toml")["resize"]["max_edge"] == 200
+    assert load_settings(tmp_path / "other.toml").resize.max_edge == 200
+    with pytest.raises(SettingsError, match="There is no settings file"):
+        load_settings(tmp_path / "nowhere.toml")
+
+
+@pytest.mark.parametrize(("yours", "holds"), [("2026-06-01", "2026-03-02"), ("2020-01-01", "2020-01-01")])
+def test_the_earliest_start_holds_because_an_older_image_is_there(tmp_path: Path, yours: str, holds: str) -> None:
+    home = tmp_path / "state"
+    remember_start(Settings(home=home), date(2026, 3, 2))
+    mine = tmp_path / "imaging.toml"
+    mine.write_text(f"home = {json.dumps(str(home))}\n[partitions]\nstart = {yours}\ntimezone = 'Europe/Berlin'\n")
+    partitions = load_settings(mine).partitions
+    assert (partitions.start.isoformat(), partitions.timezone) == (holds, "Europe/Berlin")
+    assert read(tmp_path, IMAGING_PARTITIONS__START="2026-12-01")["partitions"]["start"] == "2026-03-02"
+
+
+def test_the_remembered_start_is_written_once_and_moves_back_only(tmp_path: Path) -> None:
+    settings = remember_start(Settings(home=tmp_path), date(2026, 3, 2))
+    written = (tmp_path / "imaging.toml").read_text("utf-8")
+    assert remember_start(settings, date(2026, 3, 9)) is settings
+    assert (tmp_path / "imaging.toml").read_text("utf-8") == written
+    assert remember_start(settings, date(2026, 3, 1)).partitions.start == date(2026, 3, 1)
+
+
+def test_every_fault_is_told_at_once_and_no_value(tmp_path: Path) -> None:
+    file = tmp_path / "imaging.toml"
+    file.write_text('colour = "s3cr3t"\n[resize]\nmax_edge = "s3cr3t"\n[partitions]\ntimezone = "s3cr3t"\n')
+    with pytest.raises(SettingsError) as error:
+        load_settings(file)
+    assert {name for name in ("colour", "resize.max_edge", "partitions.timezone") if name not in str(error.value)} == set()
+    assert "s3cr3t" not in str(error.value)
+
+
+def test_every_setting_is_described_and_none_can_be_changed_later() -> None:
+    assert undescribed(Settings) == []
+    with pytest.raises(ValueError, match="frozen"):
+        setattr(Settings(), "profile", "azure")  # noqa: B010 - mypy knows that this cannot be
+
+
+def undescribed(group: type[BaseModel]) -> list[str]:
+    missing = []
+    for name, field in group.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            missing += undescribed(field.annotation)
+        elif not (field.description or "").endswith((".", "...")):
+            missing.append(f"{group.__name__}.{name}")
+    return missing
+
+
+def test_this_module_reads_no_environment_of_its_own() -> None:
+    tree = ast.parse(Path(__file__).read_text("utf-8"))
+    assert "environ" not in {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
