@@ -33,13 +33,13 @@ class Attempts:
     def may_try(self, waits: Sequence[float], now: float) -> bool:
         """After each failure a longer wait (minutes); after the last, never again for the same inputs.
 
-        A success is no reason to rest for ever: inputs may go back to what they were. A day that failed also waits when it got so
-        far that something else is wanted now.
+        A success is no reason to rest for ever: inputs may go back to what they were, or rows have errors that may pass; then it is
+        asked for less and less often. A day that failed also waits when it got so far that something else is wanted now.
         """
         if self.needs_consent or self.failures > len(waits):
             return False
         first, *_ = pauses = waits or (1.0,)
-        pause = pauses[max(self.failures, 1) - 1]
+        pause = pauses[min(self.failures or self.runs or 1, len(pauses)) - 1]
         rested = self.ended is None or now >= self.ended + 60 * pause
         return rested and (self.day_failed is None or now >= self.day_failed + 60 * first)
 

@@ -8,7 +8,7 @@ tell how often it was tried and when to try again.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -17,9 +17,9 @@ import dagster as dg
 from imaging_assets.defs.attempts import attempts
 from imaging_assets.defs.partitions import DAILY
 from imaging_assets.defs.tags import DAY_TAG, MODEL_TAG, WANTED_TAG
-from imaging_assets.errors import StoreUnavailableError
+from imaging_assets.errors import ManifestError, StoreUnavailableError
 from imaging_assets.settings import load_settings
-from imaging_assets.stages.days import CHAIN, Behind, Days
+from imaging_assets.stages.days import CHAIN, Behind, Days, finish_rebuild
 from imaging_assets.stages.images.raw import check_marker
 from imaging_assets.stages.models.iterations import training_is_due
 from imaging_assets.stages.models.registry import now_utc
@@ -62,8 +62,10 @@ def new_images(context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[P
             "%d days lost all their images at once; they are left alone until a person agrees: %s", len(lost), ", ".join(lost)
         )
         looked_at = [day for day in looked_at if day not in lost]
-    in_turn = (found for day in looked_at if (found := days.behind(day)) and not _of_another_sensor(found))
-    requests = _requests(context, in_turn, _policy.requests_per_tick)
+    ours = (item for item in _each(context, looked_at, days.behind) if not _of_another_sensor(item))
+    requests = _requests(context, ours, _policy.requests_per_tick)
+    if not requests and finish_rebuild(days):
+        context.log.info("The index was rebuilt; its new generation serves.")
     return dg.SensorResult(
         run_requests=requests,
         cursor=cursor,
@@ -88,8 +90,8 @@ def label_changes(context: dg.SensorEvaluationContext, pipeline: dg.ResourcePara
             return dg.SkipReason("A run that follows the label files is under way.")
         behind: Iterable[Behind] = [Behind(ALL, ("label_records",), wanted)]
     else:
-        found = (days.behind_inside(day) for day in reversed(days.known))
-        behind = (item for item in found if item and item.steps[0] == "tagged_manifests")
+        found = _each(context, reversed(days.known), days.behind_inside)
+        behind = (item for item in found if item.steps[0] == "tagged_manifests")
     requests = _requests(context, behind, _policy.requests_per_tick)
     return (
         dg.SensorResult(run_requests=requests) if requests else dg.SkipReason(f"All labels are where they belong{_OR_WAITED_FOR}")
@@ -138,14 +140,25 @@ def model_rollout(context: dg.SensorEvaluationContext, pipeline: dg.ResourcePara
     if days.model_id is None:
         return dg.SkipReason("No model has been published yet.")
     free = pipeline.rollout.days_per_tick - len(_unfinished(context, {MODEL_TAG: days.model_id}))
-    found = (days.behind_inside(day) for day in reversed(days.known))
-    behind = (item for item in found if item and item.waits_for_model)
+    behind = (item for item in _each(context, reversed(days.known), days.behind_inside) if item.waits_for_model)
     requests = _requests(context, behind, free, {MODEL_TAG: days.model_id})
     return (
         dg.SensorResult(run_requests=requests)
         if requests
         else dg.SkipReason(f"Every day within the window is predicted by the published model{_OR_WAITED_FOR}")
     )
+
+
+def _each(context: dg.SensorEvaluationContext, days: Iterable[str], look: Callable[[str], Behind | None]) -> Iterator[Behind]:
+    """The days that are behind; one that cannot be looked at is told and never fails the tick."""
+    for day in days:
+        try:
+            found = look(day)
+        except ManifestError as error:
+            context.log.error("%s is left alone: %s", day, error)  # noqa: TRY400 - the message is meant for people
+            continue
+        if found:
+            yield found
 
 
 def _of_another_sensor(found: Behind) -> bool:
