@@ -121,8 +121,6 @@ def _upload(
 def _read(path: Path, target: str) -> bytes:
     """Bytes of a file that may land there; raises BlobNameError and OSError."""
     check_path(target)
-    if path.name.startswith("_"):
-        raise BlobNameError("names that begin with an underscore are left alone in the landing place. Rename it.")
     return path.read_bytes()
 
 

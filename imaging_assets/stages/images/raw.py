@@ -56,7 +56,7 @@ def day_of_path(pipeline: Pipeline, path: str) -> str | None:
 
 
 def landed(pipeline: Pipeline, day: str) -> list[BlobInfo]:
-    """Blobs of a day; hidden ones (a name with a dot or underscore first, a folder with a dot first) are none of our business."""
+    """Blobs of a day; hidden ones (a name or folder with a dot first) are none of our business."""
     folder = day_folder(pipeline, day)
     return [blob for blob in pipeline.store.list_blobs(folder) if not _hidden(blob.path.removeprefix(folder))]
 
@@ -75,8 +75,8 @@ def landing_days(pipeline: Pipeline) -> list[str]:
 
 
 def _hidden(below: str) -> bool:
-    *folders, name = below.split("/")
-    return name.startswith((".", "_")) or any(folder.startswith(".") for folder in folders)
+    """A leading dot hides; an underscore does not, for cameras begin names with one (`_MG_0001.JPG`)."""
+    return any(part.startswith(".") for part in below.split("/"))
 
 
 def raw_inputs(blobs: Iterable[BlobInfo]) -> str:

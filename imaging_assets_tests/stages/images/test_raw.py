@@ -125,12 +125,12 @@ def test_neighbouring_days_are_not_mixed_up(tmp_path: Path) -> None:
 
 def test_hidden_files_and_files_of_hidden_folders_are_ignored(tmp_path: Path) -> None:
     pipeline = a_pipeline(tmp_path)
-    hidden = [".DS_Store", "_marker.json", "a/._b.jpg", "a/_b.jpg", ".thumbnails/b.jpg", ".Trash-1000/files/b.jpg"]
-    land(pipeline, dict.fromkeys([*hidden, "a/b.jpg", "_a/b.jpg", "a.b/e.jpg"], b"x"))
+    hidden = [".DS_Store", "a/._b.jpg", ".thumbnails/b.jpg", ".Trash-1000/files/b.jpg"]
+    land(pipeline, dict.fromkeys([*hidden, "a/b.jpg", "_a/_b.jpg", "a.b/e.jpg"], b"x"))
 
     inventory(pipeline)
 
-    assert rows(pipeline) == [f"{FOLDER}/_a/b.jpg", f"{FOLDER}/a.b/e.jpg", f"{FOLDER}/a/b.jpg"]
+    assert rows(pipeline) == [f"{FOLDER}/_a/_b.jpg", f"{FOLDER}/a.b/e.jpg", f"{FOLDER}/a/b.jpg"]
 
 
 @pytest.mark.parametrize(
