@@ -35,7 +35,7 @@ training_sets    training_sets_do_not_leak       daily blocks
 """
 
 GRAPH = LOADED.resolve_asset_graph()
-ASSETS = {node.key.to_user_string(): node for node in GRAPH.asset_nodes}
+ASSETS = {node.key.to_user_string(): node for node in sorted(GRAPH.asset_nodes, key=lambda node: node.key)}
 
 
 def test_the_catalogue_is_this() -> None:
