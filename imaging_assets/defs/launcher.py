@@ -4,7 +4,8 @@ Belongs here: telling Dagster's run monitoring which runs died with the machine;
 which is Dagster's default.
 
 The default launcher cannot tell, so a run under way when the power went would count as started for ever: its day would never be asked
-for again, and its place in the queue and in the pools never be free.
+for again, and its place in the queue and in the pools never be free. A run may also wait for ever for a pool that is free: Dagster gives
+a place away when another step leaves it, and misses a step that queues up at that very moment (measured with two runs on SQLite).
 """
 
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.launcher import DefaultRunLauncher
 from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
+from dagster._core.storage.event_log import SqlEventLogStorage
 from typing_extensions import override
 
 _CLOCKS_DIFFER = 5.0
@@ -29,11 +31,22 @@ class LocalRunLauncher(DefaultRunLauncher):
 
     @override
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
+        self._give_places_away()
         for entry in self._instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
             worker = entry.get_dagster_event().engine_event_data.metadata.get("pid")
             if worker is not None and not _lives(int(str(worker.value)), entry.timestamp):
                 return CheckRunHealthResult(WorkerStatus.NOT_FOUND, f"process {worker.value} is gone")
         return CheckRunHealthResult(WorkerStatus.RUNNING)
+
+    def _give_places_away(self) -> None:
+        """Let steps that wait for a free place in a pool have it."""
+        storage = self._instance.event_log_storage
+        if not isinstance(storage, SqlEventLogStorage):
+            return
+        for pool in storage.get_concurrency_keys():
+            info = storage.get_concurrency_info(pool)
+            if info.pending_step_count and info.active_slot_count < info.slot_count:
+                storage.assign_pending_steps([pool])
 
 
 def _lives(process: int, since: float) -> bool:

@@ -111,7 +111,7 @@ def test_a_worker_killed_in_a_pool_does_not_block_the_pool(tmp_path: Path) -> No
             # As a worker leaves it that was killed in the middle of writing documents.
             dead = instance.add_run(dg.DagsterRun("job", run_id="0" * 8, status=FAILURE))
             instance.report_run_failed(dead)
-            instance.event_log_storage.initialize_concurrency_limit_to_default("search_write")
+            instance.event_log_storage.set_concurrency_slots("search_write", 1)
             assert instance.event_log_storage.claim_concurrency_slot("search_write", dead.run_id, "search_documents").is_claimed
         deployment.start()
         deployment.until(lambda: deployment.up_to_date(DAY, OTHER), "both days")
