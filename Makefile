@@ -23,7 +23,8 @@ test: .venv/dev check ## Set up, lint, type check, and the default tests
 	$(BIN)/pytest -n 2 --dist loadfile
 
 test-all: .venv/dev check ## The same with the slow tests: real daemons, large data
-	$(BIN)/pytest -n 2 --dist loadfile -m "slow or not slow"
+	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -m slow # one after the other: daemons have deadlines
 
 check: .venv/dev ## Lint and types
 	$(BIN)/ruff check
