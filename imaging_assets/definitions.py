@@ -1,17 +1,24 @@
-"""The code location: everything in `defs/`, over the backends that the settings name."""
+"""The code location: everything in `defs/`, over the backends that the settings name.
 
-from pathlib import Path
+Loaded by package rather than by folder: `load_from_defs_folder` needs the project's pyproject.toml, which an installed wheel does not
+have, and imports every installed integration on the way.
+"""
 
 import dagster as dg
 
+from imaging_assets.defs import assets
 from imaging_assets.defs.io_manager import manifest_io_manager
 from imaging_assets.defs.resources import PipelineResource
+from imaging_assets.defs.sensors import label_changes, model_rollout, new_images, training
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
     """Assets, checks and sensors with their resources; steps run in the run's own process."""
-    resources = dg.Definitions(
-        resources={"pipeline": PipelineResource(), "manifests": manifest_io_manager}, executor=dg.in_process_executor
+    return dg.Definitions(
+        assets=dg.load_assets_from_package_module(assets, include_specs=True),
+        asset_checks=dg.load_asset_checks_from_package_module(assets),
+        sensors=[new_images, label_changes, training, model_rollout],
+        resources={"pipeline": PipelineResource(), "manifests": manifest_io_manager},
+        executor=dg.in_process_executor,
     )
-    return dg.Definitions.merge(resources, dg.load_from_defs_folder(path_within_project=Path(__file__).parent))
