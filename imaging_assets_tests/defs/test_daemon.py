@@ -10,6 +10,7 @@ import pytest
 
 from imaging_assets.stages.days import CHAIN, Days
 from imaging_assets.stages.models.registry import Registry
+from imaging_assets.stages.tables import TRAINING_ITERATIONS
 from imaging_assets_tests.builders import a_picture, land, state_labels
 from imaging_assets_tests.defs.daemon import Deployment, a_deployment
 
@@ -181,7 +182,7 @@ def test_lost_manifests_of_days_come_back_with_the_same_rows(deployment: Deploym
     assert deployment.rows(*days) == before
 
 
-@pytest.mark.parametrize("asset", ["label_records", "training_sets", "training_iterations"])
+@pytest.mark.parametrize("asset", ["label_records", "training_sets"])
 def test_a_lost_manifest_of_many_days_comes_back_with_the_same_rows(deployment: Deployment, asset: str) -> None:
     def done() -> bool:
         return deployment.trained() and not Days(deployment.pipeline).labels_behind() and deployment.up_to_date(*LABELLED)
@@ -195,6 +196,22 @@ def test_a_lost_manifest_of_many_days_comes_back_with_the_same_rows(deployment: 
 
     again = deployment.pipeline.manifests.find(asset, key)
     assert (again.inputs, again.rows) == (manifest.inputs, manifest.rows)
+
+
+def test_a_lost_manifest_of_trainings_comes_back_with_every_training_and_none_is_repeated(deployment: Deployment) -> None:
+    deployment.until(lambda: deployment.trained() and deployment.up_to_date(*LABELLED), "everything up to date")
+    key = Days(deployment.pipeline).newest_tagged
+    manifest = deployment.pipeline.manifests.find("training_iterations", key)
+    before = _models(deployment, key)
+    published = Registry(deployment.pipeline.store, "models").published()
+
+    deployment.pipeline.store.delete(manifest.blob.path)
+    deployment.until(lambda: deployment.trained() and deployment.up_to_date(*LABELLED), "everything up to date again")
+
+    # Rows that only tell why nothing was trained are not kept elsewhere; every training is, in the ledger.
+    assert _models(deployment, key) == before
+    assert deployment.pipeline.manifests.find("training_iterations", key).inputs == manifest.inputs
+    assert Registry(deployment.pipeline.store, "models").published() == published
 
 
 def test_a_mass_deletion_fails_once_deletes_nothing_and_goes_through_with_consent(deployment: Deployment) -> None:
@@ -218,6 +235,11 @@ def test_a_mass_deletion_fails_once_deletes_nothing_and_goes_through_with_consen
     ).wait(60)  # fmt: skip
     assert code == 0
     deployment.until(lambda: len(deployment.documents(day)) == 5 and deployment.up_to_date(day), "the deletion downstream")
+
+
+def _models(deployment: Deployment, day: str) -> list[tuple[str, float]]:
+    rows = deployment.pipeline.manifests.read(deployment.pipeline.manifests.find("training_iterations", day), TRAINING_ITERATIONS)
+    return [(row["model_id"], row["accuracy"]) for row in rows.to_dicts() if row["accuracy"] is not None]
 
 
 def _failed(deployment: Deployment, day: str) -> list[dg.DagsterRun]:

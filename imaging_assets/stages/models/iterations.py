@@ -79,17 +79,20 @@ def iterate(
     before = work.previous()
     if work.done:
         return work.done, _report(before.to_dicts(), trained=False)
+    rows = before.to_dicts() or _judged_on(pipeline, training_set.key)
     images = training_images(pipeline.manifests.read(training_set, TRAINING_SETS))
     row: Row = {"training_digest": training_digest(pipeline, images), "images": len(images)}
     row["model_id"] = f"{training_set.key.replace('-', '')}-{row['training_digest'][:8]}"
     outcome = _Outcome(row)
     if reason := _refusal(pipeline, training_set.key, newest, images):
         row |= {"verdict": "not trained", "reason": reason, "model_id": ""}
+    elif not len(before) and rows and rows[-1]["training_digest"] == row["training_digest"]:
+        outcome = _Outcome(rows[-1], published=_if_it_serves(pipeline, rows[-1]["model_id"]))
     elif judged := _judged_before(pipeline, row["training_digest"]):
-        outcome = _known(pipeline, row, judged, before)
+        reason = f"Model {judged['model_id']} was trained on this very set."
+        outcome = _Outcome(row | {"verdict": "reused", "reason": reason, "model_id": judged["model_id"]})
     else:
         outcome = _train(pipeline, row, images, heartbeat, clock)
-    rows = before.to_dicts()
     if not _repeats(rows, outcome.row):
         rows.append(dict.fromkeys(TRAINING_ITERATIONS.columns) | outcome.row | {"sequence": len(rows), "finished_at": clock()})
     return work.draft(rows), _report(rows, trained=outcome.trained, published=outcome.published, evaluation=outcome.evaluation)
@@ -132,15 +135,21 @@ def _judged_before(pipeline: Pipeline, training_digest_now: str) -> Row | None:
     return None
 
 
-def _known(pipeline: Pipeline, row: Row, judged: Row, before: pl.DataFrame) -> _Outcome:
-    """A set that was trained and judged before: by an earlier row, another day, or a run that ended before it wrote its manifest."""
-    model_id = str(judged["model_id"])
-    if model_id != row["model_id"] or model_id in before["model_id"].to_list():
-        reason = f"Model {model_id} was trained on this very set."
-        return _Outcome(row | {"verdict": "reused", "reason": reason, "model_id": model_id})
+def _judged_on(pipeline: Pipeline, day: str) -> list[Row]:
+    """The day's trainings as the ledger tells of them, for a manifest that was lost or that a killed run never wrote."""
+    ledger = Registry(pipeline.store, pipeline.places.models).ledger()
+    prefix = f"{day.replace('-', '')}-"
+    trained = [entry for entry in ledger if entry["event"] == "judged" and entry["model_id"].startswith(prefix)]
+    return [
+        {name: entry.get(name) for name in TRAINING_ITERATIONS.columns}
+        | {"sequence": number, "finished_at": datetime.fromisoformat(entry["at"])}
+        for number, entry in enumerate(trained)
+    ]
+
+
+def _if_it_serves(pipeline: Pipeline, model_id: str) -> PublishedModel | None:
     champion = Registry(pipeline.store, pipeline.places.models).published()
-    published = champion if champion and champion.model_id == model_id else None
-    return _Outcome(row | {name: judged[name] for name in TRAINING_ITERATIONS.columns if name in judged}, published=published)
+    return champion if champion and champion.model_id == model_id else None
 
 
 def _train(pipeline: Pipeline, row: Row, images: Sequence[TrainingImage], heartbeat: Heartbeat, clock: Clock) -> _Outcome:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 from PIL import Image
 from typing_extensions import override
@@ -46,11 +47,15 @@ def trained_once(home: Path, right: int = 5) -> tuple[Pipeline, MajorityTrainer,
 
 def one_image_more(pipeline: Pipeline, home: Path) -> None:
     """Change what is trained on, not what is tested on."""
-    a_day(pipeline, {"more.jpg": "more"}, NEXT_DAY)
-    write_labels(home, "more.csv", "more.jpg,cat\n")
     tested = scored_images(pipeline)
-    label_and_gather(pipeline, NEXT_DAY)
+    one_labelled(pipeline, home, "more")
     assert scored_images(pipeline, NEXT_DAY) == tested
+
+
+def one_labelled(pipeline: Pipeline, home: Path, name: str) -> None:
+    a_day(pipeline, {f"{name}.jpg": name}, NEXT_DAY)
+    write_labels(home, f"{name}.csv", f"{name}.jpg,cat\n")
+    label_and_gather(pipeline, NEXT_DAY)
 
 
 def taught(pipeline: Pipeline, *right: int, margin: float = 0.0) -> tuple[Pipeline, MajorityTrainer, TablePredictor]:
@@ -393,6 +398,24 @@ def test_a_verdict_whose_manifest_was_lost_is_not_repeated_after_a_rollback(tmp_
     report = iterate_day(pipeline, NEXT_DAY)
 
     assert (report.trained, report.published, serving(pipeline)) == (False, None, first)
+
+
+def test_a_lost_manifest_tells_of_every_training_of_its_day_again(tmp_path: Path) -> None:
+    pipeline, _, _ = trained_once(tmp_path, 4)
+    one_image_more(pipeline, tmp_path)
+    pipeline, trainer, _ = taught(pipeline, 4, 6, 5)
+    iterate_day(pipeline, NEXT_DAY)
+    one_labelled(pipeline, tmp_path, "another")
+    iterate_day(pipeline, NEXT_DAY)
+    before = iterations(pipeline, NEXT_DAY)
+    assert len(before) == len(trainer.trained) == 2
+    pipeline.store.delete(pipeline.manifests.find("training_iterations", NEXT_DAY).blob.path)
+
+    report = iterate_day(pipeline, NEXT_DAY)
+
+    assert (report.trained, len(trainer.trained)) == (False, 2)
+    timed = ["finished_at"]
+    assert pl.DataFrame(iterations(pipeline, NEXT_DAY)).drop(timed).equals(pl.DataFrame(before).drop(timed))
 
 
 def test_a_model_that_was_rolled_back_is_not_published_by_running_again(tmp_path: Path) -> None:
