@@ -5,6 +5,7 @@ Belongs here: one frozen group per subject; stages take the group they need. Doe
 
 import os
 from datetime import date
+from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -19,6 +20,13 @@ class Partitions(_Group):
 
     start: date = Field(date(2025, 1, 1), description="First day; `add` and `demo` move it back when an older image arrives.")
     timezone: str = Field("UTC", description="Where a day begins and ends; an IANA name.")
+    folder: str = Field(
+        "{yyyy}/{mm}/{dd}", description="Folders below the landing place that tell an image's day; each of the three once."
+    )
+    undated: Literal["report", "arrival"] = Field(
+        "report",
+        description='Images in no such folder: "report" leaves them alone and lists them, "arrival" takes the day of their arrival.',
+    )
 
     @field_validator("timezone")
     @classmethod
@@ -29,11 +37,19 @@ class Partitions(_Group):
             raise ValueError(f"{value!r} is not an IANA time zone such as 'UTC' or 'Europe/Berlin'") from error
         return value
 
+    @field_validator("folder")
+    @classmethod
+    def _dated(cls, value: str) -> str:
+        clean = value.strip("/")
+        if any(clean.count(part) != 1 for part in ("{yyyy}", "{mm}", "{dd}")) or not all(clean.split("/")):
+            raise ValueError(f"{value!r} must hold {{yyyy}}, {{mm}} and {{dd}} once each, as '{{yyyy}}/{{mm}}/{{dd}}' does")
+        return clean
+
 
 class Places(_Group):
     """Folders inside the store."""
 
-    landing: str = Field("landing", description="Where images arrive, in yyyy/mm/dd/ folders. Read only, except by `add`.")
+    landing: str = Field("landing", description="Where images arrive, in folders of days. Read only, except by `add`.")
     labels: str = Field("labels", description="Label files.")
     resized: str = Field("resized", description="Resized images, named by content.")
     thumbnails: str = Field("thumbnails", description="Thumbnails, named by content.")

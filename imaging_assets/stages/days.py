@@ -12,7 +12,8 @@ from functools import cached_property
 from imaging_assets.errors import MassDeletionError
 from imaging_assets.records.images import BlobInfo
 from imaging_assets.stages.digests import digest, rows_digest
-from imaging_assets.stages.images.raw import landed, landing_days, raw_inputs
+from imaging_assets.stages.images.landing import Landing
+from imaging_assets.stages.images.raw import raw_inputs
 from imaging_assets.stages.images.resized import resized_inputs
 from imaging_assets.stages.insights import vector_inputs
 from imaging_assets.stages.manifests.labels import label_digests, label_files, label_inputs
@@ -71,6 +72,7 @@ class Days:
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
+        self.landing = Landing(pipeline)
         self._standing: dict[str, dict[str, list[Manifest]]] = {}
 
     def newest(self, asset: str) -> dict[str, Manifest]:
@@ -84,7 +86,7 @@ class Days:
 
     @cached_property
     def _landing_days(self) -> list[str]:
-        return landing_days(self.pipeline)
+        return self.landing.days()
 
     @cached_property
     def newest_tagged(self) -> str:
@@ -118,7 +120,7 @@ class Days:
         Args:
             blobs: The day's listing, where it is at hand.
         """
-        wanted = {"raw_images": raw_inputs(landed(self.pipeline, day) if blobs is None else blobs)}
+        wanted = {"raw_images": raw_inputs(self.landing.of_day(day) if blobs is None else blobs)}
         raw = self._stands("raw_images", day)
         if raw is None or not self._done("raw_images", day, wanted["raw_images"]):
             return Behind(day, CHAIN, digest(day, wanted["raw_images"]))

@@ -41,6 +41,9 @@ class Table:
         return frame.select(pl.col(name).cast(kind) for name, kind in self.columns.items()).sort(self.key)
 
 
+ARRIVALS = Table("_arrivals", {"path": TEXT, "day": TEXT}, key=("path",))
+"""No asset: on which day each blob outside dated folders was first seen."""
+
 RAW_IMAGES = Table(
     "raw_images",
     {"path": TEXT, "size": INTEGER, "etag": TEXT, "modified_at": TIME},

@@ -151,6 +151,15 @@ def test_folders_are_named_once_sorted_and_without_blobs_beside_them(store: Blob
     assert store.list_folders("missing/") == []
 
 
+def test_files_of_a_folder_are_listed_without_those_of_folders_inside(store: BlobStore) -> None:
+    put(store, "a/2", "a/1", "a/b/c", "z", "a.b/1")
+
+    assert [blob.path for blob in store.list_files("a/")] == ["a/1", "a/2"]
+    assert store.list_files("a/") == [store.find("a/1"), store.find("a/2")]
+    assert [blob.path for blob in store.list_files()] == ["z"]
+    assert store.list_files("missing/") == []
+
+
 def test_a_folder_whose_last_blob_went_is_gone(store: BlobStore) -> None:
     put(store, "a/b/c")
     store.delete("a/b/c")

@@ -28,6 +28,7 @@ search      search_documents    daily  azure sqlite      <- image_vectors predic
 
 CHECKS = """
 label_records    label_records_find_their_images once  warns
+raw_images       raw_images_all_have_a_day       once  warns
 resized_images   resized_images_are_complete     daily blocks
 resized_images   resized_images_are_readable     daily warns
 search_documents search_documents_are_accepted   daily warns

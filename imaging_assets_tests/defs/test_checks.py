@@ -41,6 +41,19 @@ def rows_of(evaluation: dg.AssetCheckEvaluation, name: str) -> list[dict[str, ob
     return [dict(record.data) for record in table.records]
 
 
+def test_blobs_without_a_day_are_listed(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    pipeline = three_images(tmp_path)
+    for path in ("landing/loose.jpg", "landing/2026/02/30/a.jpg", "landing/1999/01/01/a.jpg"):
+        pipeline.store.write(path, b"x")
+
+    check = checks_of(run_day(pipeline, DAY, instance, ["raw_images"]))["raw_images_all_have_a_day"]
+
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert [row["path or day"] for row in rows_of(check, "left_alone")] == [
+        "1999-01-01", "landing/loose.jpg", "landing/2026/02/30/a.jpg",
+    ]  # fmt: skip
+
+
 def test_a_good_day_passes_every_check(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     pipeline = three_images(tmp_path)
     state_labels(pipeline, {"2026/03/02/a.jpg": "cat"})
@@ -48,6 +61,7 @@ def test_a_good_day_passes_every_check(tmp_path: Path, instance: dg.DagsterInsta
     told = checks_of(run_day(pipeline, DAY, instance, EVERYTHING))
 
     assert {name: evaluation.passed for name, evaluation in told.items()} == {
+        "raw_images_all_have_a_day": True,
         "resized_images_are_complete": True,
         "resized_images_are_readable": True,
         "label_records_find_their_images": True,

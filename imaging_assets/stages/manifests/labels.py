@@ -21,7 +21,7 @@ from imaging_assets.errors import BlobNotFoundError, LabelFileError
 from imaging_assets.records.images import BlobInfo
 from imaging_assets.records.manifests import RejectedLine, Statement
 from imaging_assets.stages.digests import digest
-from imaging_assets.stages.images.raw import day_folder, day_of_path
+from imaging_assets.stages.images.landing import Landing, below_day, day_folder
 from imaging_assets.stages.manifests.label_files import clean_tag, read_csv
 from imaging_assets.stages.manifests.matching import ImageIndex, Match
 from imaging_assets.stages.manifests.statement_rows import rows_by_statement
@@ -91,6 +91,7 @@ class _Refresh:
 
     def __init__(self, pipeline: Pipeline, resized: Mapping[str, Manifest], rows: list[Row], notes: Mapping[str, Any]) -> None:
         self.pipeline = pipeline
+        self.landing = Landing(pipeline)
         self.resized = resized
         self.rows = {row["statement"]: row for row in rows}
         self.said_by: dict[str, set[str]] = defaultdict(set)
@@ -115,10 +116,10 @@ class _Refresh:
         added = self._follow_files(files) + self._follow_folders(changed)
         self._bind(unmatched, self.frames.keys())
         fresh = [row for row in added if row["status"] == "unmatched"] + reopened
-        if reopened or any(day_of_path(self.pipeline, self._landing_path(row["selector"])) is None for row in fresh):
+        if reopened or any(self.landing.day_of(self._landing_path(row["selector"])) is None for row in fresh):
             self._load(self.resized)  # a bare name may mean an image of any day
         else:
-            self._load({str(day_of_path(self.pipeline, self._landing_path(row["selector"]))) for row in fresh})
+            self._load({str(self.landing.day_of(self._landing_path(row["selector"]))) for row in fresh})
         self._bind(fresh, self.frames.keys())
         self._note_digests(before, changed)
         self.seen = {day: manifest.rows for day, manifest in self.resized.items()}
@@ -179,11 +180,11 @@ class _Refresh:
             folder = day_folder(self.pipeline, day)
             when = self.resized[day].blob.modified_at
             images = sorted(self.frames[day].items()) if self.pipeline.labels.from_folders else []
-            stated = [
-                Statement("folders", folder, line, path, sha256, (tag,))
-                for line, (path, sha256) in enumerate(images, 1)
-                if "/" in path.removeprefix(folder) and (tag := clean_tag(path.removeprefix(folder).partition("/")[0]))
-            ]
+            stated = []
+            for line, (path, sha256) in enumerate(images, 1):
+                first, slash, _ = below_day(self.pipeline, path).partition("/")
+                if slash and (tag := clean_tag(first)):
+                    stated.append(Statement("folders", folder, line, path, sha256, (tag,)))
             added += self._follow(folder, when, stated, [])
         return added
 
@@ -215,7 +216,7 @@ class _Refresh:
         for row in rows:
             match: Match = index.match(row["selector"])
             row.update(path=match.path, sha256=match.sha256, status=match.status, reason=match.reason)
-            self.rivals[row["statement"]] = sorted({str(day_of_path(self.pipeline, path)) for path in match.rivals})
+            self.rivals[row["statement"]] = sorted({str(self.landing.day_of(path)) for path in match.rivals})
 
     def _note_digests(self, before: Mapping[str, Winner], changed: list[str]) -> None:
         contested: set[str] = set()
@@ -242,7 +243,7 @@ class _Refresh:
         return _content(before, sha256) != _content(after, sha256)
 
     def _exists(self, path: str, sha256: str) -> bool:
-        day = day_of_path(self.pipeline, path)
+        day = self.landing.day_of(path)
         if day is None or day not in self.resized:
             return False
         self._load([day])
