@@ -18,6 +18,7 @@ from imaging_assets.records.models import ClassificationKind
 from imaging_assets.records.predictions import Prediction
 from imaging_assets.stages.day_sources import DaySources
 from imaging_assets.stages.digests import digest
+from imaging_assets.stages.manifests.confirmed import confirmed, statements_about
 from imaging_assets.stages.models.registry import Registry
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.review.ranking import Reviewable, choose
@@ -62,9 +63,10 @@ def queue_day(pipeline: Pipeline, sources: DaySources) -> tuple[Draft, ReviewRep
         before, notes = work.previous_with_notes()
         return work.done, _report(before, notes["nothing_because"])
     images = _images(pipeline, sources)
+    settled = confirmed(statements_about(pipeline, [sha256 for sha256, row in images.items() if row["tags"]]))
     model_id = next((row["model_id"] for row in images.values()), "")
     kind = _kind(pipeline, model_id)
-    chosen = choose([row["reviewable"] for row in images.values()], kind, pipeline.review.images_per_day)
+    chosen = choose([row["reviewable"] for row in images.values()], kind, pipeline.review.images_per_day, settled)
     rows = [
         {name: images[question.sha256][name] for name in ("sha256", "path", "resized", "width", "height", "tags", "predictions")}
         | {"rank": rank, "reason": question.reason, "score": question.score, "kind": kind, "model_id": model_id}
@@ -103,7 +105,7 @@ def _images(pipeline: Pipeline, sources: DaySources) -> dict[str, Row]:
             "tags": tags,
             "reviewable": Reviewable(
                 sha256=row["sha256"],
-                tags=tuple(tags),
+                tags=tuple(sorted(tags)),
                 predictions=tuple(_prediction(item) for item in row["predictions"]),
                 vector=vector if vector is not None and vector.any() else None,
                 group=row["duplicate_group"] or "",

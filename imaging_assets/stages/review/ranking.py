@@ -9,10 +9,10 @@ learning for convolutional neural networks: a core-set approach", ICLR 2018), an
 one is asked about, and none when one of them has its label.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,8 @@ from imaging_assets.records.models import ClassificationKind
 from imaging_assets.records.predictions import Prediction
 
 Reason = Literal["least certain", "most different", "label doubted"]
+REASONS: tuple[Reason, ...] = get_args(Reason)
+"""In the order in which they take turns."""
 
 Vectors = npt.NDArray[np.float32]
 
@@ -36,7 +38,7 @@ class Reviewable:
     """An image that may be asked about.
 
     Attributes:
-        tags: Its label; empty when nobody said anything.
+        tags: Its label, sorted; empty when nobody said anything.
         predictions: By falling probability, at least one.
         vector: float32 of length 1, or None where the image has none.
         group: Near-duplicates of the day share it; "" when alone.
@@ -58,13 +60,22 @@ class Question:
     score: float
 
 
-def choose(images: Sequence[Reviewable], kind: ClassificationKind, places: int) -> list[Question]:
+def choose(
+    images: Sequence[Reviewable],
+    kind: ClassificationKind,
+    places: int,
+    confirmed: Collection[tuple[str, tuple[str, ...]]] = (),
+) -> list[Question]:
     """At most `places` images, the most useful first; the same for the same images, in whatever order they come.
 
     A third at most are doubted labels; of the rest, half are the least certain.
+
+    Args:
+        confirmed: (sha256, tags) that are beyond doubt.
     """
     ordered = sorted(images, key=lambda image: image.sha256)
-    doubted = _best(((image.sha256, doubt(image.tags, image.predictions, kind)) for image in ordered if image.tags), _DOUBTED)
+    doubtful = (image for image in ordered if image.tags and (image.sha256, image.tags) not in confirmed)
+    doubted = _best(((image.sha256, doubt(image.tags, image.predictions, kind)) for image in doubtful), _DOUBTED)
     doubted = doubted[: max(1, places // 3)]
     open_images = _one_of_each_group(ordered)
     rest = places - len(doubted)
