@@ -80,5 +80,6 @@ def _embedded(settings: Settings, store: BlobStore) -> Pipeline:
         labels=settings.labels,
         training=settings.training,
         rollout=settings.rollout,
+        review=settings.review,
         deletions=settings.deletions,
     )

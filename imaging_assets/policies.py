@@ -55,6 +55,7 @@ class Places(_Group):
     thumbnails: str = Field("thumbnails", description="Thumbnails, named by content.")
     manifests: str = Field("manifests", description="One table per asset and day.")
     models: str = Field("models", description="Trained models, the published one, the ledger, remembered scores.")
+    review: str = Field("review", description="What people should look at next, a task file and a CSV per day.")
 
 
 class Resize(_Group):
@@ -105,6 +106,24 @@ class Training(_Group):
         0.0, ge=0, le=1, description="A challenger is published when its accuracy is more than this above the champion's."
     )
     max_tag_drop: float = Field(0.2, ge=0, le=1, description="... and no tag's recall falls by more than this.")
+
+
+class Review(_Group):
+    """What people are asked to look at."""
+
+    images_per_day: int = Field(50, ge=1, le=10_000, description="Images in a day's review queue, at most.")
+    image_url: str = Field(
+        "/data/local-files/?d={path}",
+        description="Where Label Studio finds an image; `{path}` stands for the resized image's path in the store. The default "
+        "is Label Studio's own way to local files; in a container it is `azure-blob://CONTAINER/{path}`.",
+    )
+
+    @field_validator("image_url")
+    @classmethod
+    def _has_path(cls, value: str) -> str:
+        if "{path}" not in value:
+            raise ValueError("it must contain {path}, or every task shows the same image")
+        return value
 
 
 class Rollout(_Group):

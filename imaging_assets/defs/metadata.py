@@ -18,6 +18,7 @@ from imaging_assets.stages.manifests.tagged import TaggedReport
 from imaging_assets.stages.manifests.training_sets import TrainingSetReport
 from imaging_assets.stages.models.iterations import IterationReport
 from imaging_assets.stages.predictions import PredictionReport
+from imaging_assets.stages.review.queues import ReviewReport
 from imaging_assets.stages.search import SearchReport
 from imaging_assets.stages.state import Draft
 
@@ -137,6 +138,15 @@ def of_predictions(report: PredictionReport) -> Metadata:
         "model": MetadataValue.text(report.model_id),
         **({"reason": MetadataValue.text(report.reason)} if report.reason else {}),
     }
+
+
+def of_review(report: ReviewReport) -> Metadata:
+    """`review_queues`."""
+    metadata = _numbers(images=report.queued) | _counts("images_per_reason", "reason", report.reasons)
+    if report.first:
+        columns = ("rank", "path", "reason", "score", "label", "predicted")
+        metadata["queue"] = table(columns, [(rank, *row) for rank, row in enumerate(report.first, 1)])
+    return metadata | ({"reason": MetadataValue.text(report.nothing_because)} if report.nothing_because else {})
 
 
 def of_search(report: SearchReport) -> Metadata:

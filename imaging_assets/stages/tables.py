@@ -177,6 +177,25 @@ PREDICTIONS = Table(
     key=("sha256", "rank"),
 )
 
+REVIEW_QUEUES = Table(
+    "review_queues",
+    {
+        "rank": INTEGER,  # 1 is asked first
+        "sha256": TEXT,
+        "path": TEXT,
+        "resized": TEXT,  # what is shown
+        "width": INTEGER,  # of the resized image
+        "height": INTEGER,
+        "reason": TEXT,  # least certain, most different, label doubted
+        "score": REAL,
+        "tags": pl.List(TEXT),  # what its label says now
+        "predictions": pl.List(pl.Struct({"tag": TEXT, "probability": REAL, "box": REGION})),
+        "kind": TEXT,
+        "model_id": TEXT,
+    },
+    key=("rank",),
+)
+
 SEARCH_DOCUMENTS = Table(
     "search_documents",
     {"id": TEXT, "path": TEXT, "document": TEXT, "generation": TEXT, "error": TEXT},
