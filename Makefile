@@ -3,6 +3,7 @@
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python; do \
 	$$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
+AZURITE := 3.37.0
 
 .DEFAULT_GOAL := help
 .PHONY: help demo digits ui test test-all check bench clean
@@ -19,10 +20,10 @@ digits: .venv/ready ## The same with 1,797 handwritten digits
 ui: .venv/ready ## Dagster's web interface over what the demo left
 	@$(BIN)/imaging-assets ui
 
-test: .venv/dev check ## Set up, lint, type check, and the default tests
+test: .venv/dev .venv/azurite/ready check ## Set up, lint, type check, and the default tests
 	$(BIN)/pytest -n 2 --dist loadfile
 
-test-all: .venv/dev check ## The same with the slow tests: real daemons, large data
+test-all: .venv/dev .venv/azurite/ready check ## The same with the slow tests: real daemons, large data
 	$(BIN)/pytest -n 2 --dist loadfile
 	$(BIN)/pytest -m slow # one after the other: daemons have deadlines
 
@@ -47,6 +48,11 @@ clean: ## Forget the virtual environment and all state
 .venv/dev: .venv/ready
 	@$(call install,.[dev])
 	@touch $@
+
+# Microsoft's emulator of Blob Storage; where it cannot be installed, the tests that need it are skipped and say so.
+.venv/azurite/ready: .venv/dev
+	@$(BIN)/npm install --prefix .venv/azurite --no-package-lock --no-audit --no-fund --loglevel error azurite@$(AZURITE) \
+		&& touch $@ || echo "No Azurite: its tests will be skipped. Give the same command again with a network."
 
 define install
 	if command -v uv >/dev/null; then uv pip install --quiet --python .venv -c constraints.txt -e '$(1)'; \
