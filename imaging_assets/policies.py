@@ -8,7 +8,7 @@ from datetime import date
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 
 class _Group(BaseModel):
@@ -151,3 +151,27 @@ class Deletions(_Group):
     max_share: float = Field(0.3, ge=0, le=1, description="Share of a day's images ...")
     max_images: int = Field(20, ge=0, description="... and number of images that may vanish at once without consent.")
     max_days: int = Field(3, ge=1, description="So many days that vanish whole at once stop everything.")
+
+
+class Azure(_Group):
+    """Accounts and services of profile `azure`; without a key, the process's own identity signs in (`DefaultAzureCredential`)."""
+
+    account_url: str = Field("", description="Blob endpoint, as `https://<account>.blob.core.windows.net`.")
+    account_key: SecretStr | None = Field(None, description="Key of the account, where the identity may not read it.")
+    sas_token: SecretStr | None = Field(None, description="A SAS of the account or container instead of a key.")
+    connection_string: SecretStr | None = Field(None, description="Instead of `account_url` and a key or SAS.")
+    container: str = Field("imaging", pattern=r"^[a-z0-9](-?[a-z0-9]){2,62}$", description="Container of all places ...")
+    containers: dict[str, str] = Field(
+        {}, description="... but for places that lie elsewhere: place to `container` or `container/prefix`."
+    )
+    search_endpoint: str = Field("", description="Search service, as `https://<service>.search.windows.net`.")
+    search_key: SecretStr | None = Field(None, description="Admin key of the search service.")
+    search_alias: str = Field(
+        "imaging",
+        pattern=r"^[a-z0-9](-?[a-z0-9]){1,63}$",
+        description="Alias that applications query; indexes are named after it and the hash of their schema.",
+    )
+    trainer: Literal["custom_vision", "embedded"] = Field(
+        "custom_vision",
+        description="Who trains and predicts; `embedded` does it in this process and keeps its models in the store.",
+    )
