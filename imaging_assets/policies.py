@@ -65,12 +65,23 @@ class Resize(_Group):
         6_000_000, ge=10_000, description="Largest resized file, in bytes (Custom Vision trains on up to 6 MB)."
     )
     max_edge: int = Field(10_240, ge=64, description="Longest edge of a resized image, in pixels.")
+    min_edge: int = Field(
+        256, ge=1, description="Shortest edge that pixels are given up down to, in pixels; what is still too large cannot fit."
+    )
     max_pixels: int = Field(89_478_485, ge=10_000, description="Larger images are quarantined unread, in pixels.")
     min_quality: int = Field(70, ge=20, le=95, description="JPEG quality that is not gone below; pixels are given up instead.")
     background: str = Field("#ffffff", pattern=r"^#[0-9a-fA-F]{6}$", description="Colour behind transparent pixels.")
     thumbnail_edge: int = Field(256, ge=32, le=1024, description="Longest edge of a thumbnail, in pixels.")
+    keep_gps: bool = Field(default=False, description="Keep the place an image was taken at; by default it is taken out.")
     near_duplicate_bits: int = Field(
-        4, ge=0, le=16, description="Images whose 64-bit hashes differ in at most so many bits are duplicates."
+        4,
+        ge=0,
+        le=16,
+        description="Images whose 64-bit hashes differ in at most so many bits, turned or mirrored, are duplicates.",
+    )
+    decoder_seconds: float = Field(60.0, gt=0, le=3600, description="Time a decoder has for one image; then it is quarantined.")
+    decoder_bytes: int = Field(
+        2_000_000_000, ge=500_000_000, description="Memory of a process that decodes what is not trusted, in bytes."
     )
     workers: int = Field(
         default_factory=lambda: min(8, os.cpu_count() or 1), ge=1, le=64, description="Images worked on at once in one run."

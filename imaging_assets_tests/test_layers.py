@@ -31,11 +31,11 @@ MAY_IMPORT: dict[str, set[str]] = {
 PILLOW_AND_TABLES = {"numpy", "PIL", "polars"}
 THIRD_PARTIES: dict[str, set[str]] = {
     "records": {"numpy"},
-    "errors": set(),
+    "errors": {"typing_extensions"},
     "policies": {"pydantic"},
     "__init__": set(),
     "ports": {"numpy"},
-    "stages": PILLOW_AND_TABLES,
+    "stages": PILLOW_AND_TABLES | {"pi_heif", "simplejpeg"},
     "embedded": PILLOW_AND_TABLES
     | {"sklearn", "skl2onnx", "onnx", "onnxruntime", "filelock", "threadpoolctl", "typing_extensions"},
     "azure": {"azure", "numpy", "typing_extensions"},

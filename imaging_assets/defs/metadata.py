@@ -58,9 +58,10 @@ def of_resize(report: ResizeReport) -> Metadata:
         megabytes_in=report.bytes_in / 1e6,
         megabytes_out=report.bytes_out / 1e6,
     )
-    if report.reasons:
-        metadata["quarantined_because"] = table(["reason", "images"], list(report.reasons.items()))
-    return metadata
+    if report.hardest:
+        columns = ["path", "bytes_in", "pixels_in", "bytes_out", "pixels_out"]
+        metadata["worst_compressions"] = table(columns, report.hardest)
+    return metadata | _counts("quarantined_because", "reason", report.reasons) | _counts("look_at", "problem", report.problems)
 
 
 def of_vectors(report: VectorReport) -> Metadata:

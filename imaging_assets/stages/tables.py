@@ -44,6 +44,12 @@ class Table:
 ARRIVALS = Table("_arrivals", {"path": TEXT, "day": TEXT}, key=("path",))
 """No asset: on which day each blob outside dated folders was first seen."""
 
+
+def _with_looks(frame: pl.DataFrame) -> pl.DataFrame:
+    numbers = [pl.lit(None).alias(name) for name in ("orientation", "sharpness", "brightness", "entropy")]
+    return frame.with_columns(*numbers, problems=pl.lit([], dtype=pl.List(TEXT)))
+
+
 RAW_IMAGES = Table(
     "raw_images",
     {"path": TEXT, "size": INTEGER, "etag": TEXT, "modified_at": TIME},
@@ -65,7 +71,12 @@ RESIZED_IMAGES = Table(
         "format": TEXT,
         "width": INTEGER,  # upright, as landed
         "height": INTEGER,
+        "orientation": INTEGER,  # as landed: 1 to 8, as EXIF counts
         "captured_at": TIME,
+        "sharpness": REAL,
+        "brightness": REAL,
+        "entropy": REAL,
+        "problems": pl.List(TEXT),  # what may be wrong with the picture; never a reason to set it aside
         "resized": TEXT,
         "resized_size": INTEGER,
         "resized_width": INTEGER,
@@ -78,6 +89,8 @@ RESIZED_IMAGES = Table(
     key=("path",),
     # The etag changes when equal bytes are copied or touched; nothing downstream may care.
     timeless=("etag", "decoders"),
+    version=2,
+    migrations={1: _with_looks},
 )
 
 LABEL_RECORDS = Table(

@@ -44,7 +44,8 @@ def a_day(
     for name, content in images.items():
         row: Row = dict.fromkeys(RESIZED_IMAGES.columns, "")
         row |= {"path": day_folder(pipeline, day) + name, "size": len(content), "sha256": sha(content), "captured_at": None}
-        row |= dict.fromkeys(("width", "height", "resized_size", "resized_width", "resized_height"))
+        row |= dict.fromkeys(name for name, kind in RESIZED_IMAGES.columns.items() if kind.is_numeric())
+        row |= {"problems": []}
         if name in quarantined:
             row |= {"status": "quarantined", "reason": "damaged", "phash": None, "resized": None, "thumbnail": None}
         else:
