@@ -35,7 +35,7 @@ THIRD_PARTIES: dict[str, set[str]] = {
     "policies": {"pydantic"},
     "__init__": set(),
     "ports": {"numpy"},
-    "stages": PILLOW_AND_TABLES,
+    "stages": PILLOW_AND_TABLES | {"defusedxml", "ijson", "yaml"},
     "embedded": PILLOW_AND_TABLES
     | {"sklearn", "skl2onnx", "onnx", "onnxruntime", "filelock", "threadpoolctl", "typing_extensions"},
     "azure": {"azure", "typing_extensions"},
