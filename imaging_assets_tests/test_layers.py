@@ -35,7 +35,7 @@ THIRD_PARTIES: dict[str, set[str]] = {
     "policies": {"pydantic"},
     "__init__": set(),
     "ports": {"numpy"},
-    "stages": PILLOW_AND_TABLES | {"pi_heif", "simplejpeg"},
+    "stages": PILLOW_AND_TABLES | {"defusedxml", "ijson", "pi_heif", "simplejpeg", "yaml"},
     "embedded": PILLOW_AND_TABLES
     | {"sklearn", "skl2onnx", "onnx", "onnxruntime", "filelock", "threadpoolctl", "typing_extensions"},
     "azure": {"azure", "numpy", "typing_extensions"},

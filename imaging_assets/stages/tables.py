@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-TEXT, INTEGER, REAL, TIME = pl.String(), pl.Int64(), pl.Float64(), pl.Datetime("us", "UTC")
+TEXT, INTEGER, REAL, BOOLEAN, TIME = pl.String(), pl.Int64(), pl.Float64(), pl.Boolean(), pl.Datetime("us", "UTC")
 REGION = pl.Struct({"tag": pl.String(), "left": REAL, "top": REAL, "width": REAL, "height": REAL})
 
 Migration = Callable[[pl.DataFrame], pl.DataFrame]
@@ -102,15 +102,28 @@ LABEL_RECORDS = Table(
         "line": INTEGER,
         "selector": TEXT,  # path or name the line gives
         "tags": pl.List(TEXT),
-        "regions": pl.List(REGION),
-        "stated_at": TIME,  # last write of the label file that first said it
+        "regions": pl.List(REGION),  # as the file states them
+        "in_pixels": BOOLEAN,  # regions are in pixels, else fractions
+        "stated_width": INTEGER,  # size of the image by the label file; null when it does not tell
+        "stated_height": INTEGER,
+        "who": TEXT,
+        "stated_at": TIME,  # when it was said by the file, else last write of the file that first said it
         "retracted_at": TIME,
         "status": TEXT,  # bound, unmatched, ambiguous, rejected
-        "reason": TEXT,
+        "reason": TEXT,  # why it is not bound; what is odd about a bound one
         "sha256": TEXT,  # bound for ever at the first match
         "path": TEXT,  # where the bytes were at that match
     },
     key=("file", "line", "statement"),
+    version=2,
+    migrations={
+        1: lambda frame: frame.with_columns(
+            pl.lit(value=False).alias("in_pixels"),
+            pl.lit(None, INTEGER).alias("stated_width"),
+            pl.lit(None, INTEGER).alias("stated_height"),
+            pl.lit("").alias("who"),
+        )
+    },
 )
 
 TAGGED_MANIFESTS = Table(
@@ -124,7 +137,8 @@ TAGGED_MANIFESTS = Table(
         "height": INTEGER,
         "resized": TEXT,
         "tags": pl.List(TEXT),
-        "regions": pl.List(REGION),
+        "regions": pl.List(REGION),  # fractions of the upright image
+        "region_problems": pl.List(TEXT),  # boxes that were cut to the image or left out, and why
         "conflict": TEXT,  # what was stated for equal bytes under other names, or ""
         "label_source": TEXT,
         "label_file": TEXT,
@@ -133,6 +147,8 @@ TAGGED_MANIFESTS = Table(
     },
     key=("path",),
     timeless=("stated_at", "label_line"),
+    version=2,
+    migrations={1: lambda frame: frame.with_columns(pl.lit([], pl.List(TEXT)).alias("region_problems"))},
 )
 
 TRAINING_SETS = Table(
