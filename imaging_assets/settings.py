@@ -19,7 +19,7 @@ from pydantic_settings import SettingsError as UnparsedVariableError
 from typing_extensions import override
 
 from imaging_assets.errors import SettingsError
-from imaging_assets.policies import Deletions, Labels, Partitions, Places, Resize, Rollout, Sensors, Training
+from imaging_assets.policies import CustomVision, Deletions, Labels, Partitions, Places, Resize, Rollout, Sensors, Training
 
 PROJECT_FILE = Path("imaging.toml")
 """The file a user writes (or `imaging-assets init`), looked for in the current folder."""
@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     rollout: Rollout = Rollout()
     sensors: Sensors = Sensors()
     deletions: Deletions = Deletions()
+    custom_vision: CustomVision = CustomVision()
 
     @classmethod
     @override

@@ -38,7 +38,7 @@ THIRD_PARTIES: dict[str, set[str]] = {
     "stages": PILLOW_AND_TABLES,
     "embedded": PILLOW_AND_TABLES
     | {"sklearn", "skl2onnx", "onnx", "onnxruntime", "filelock", "threadpoolctl", "typing_extensions"},
-    "azure": {"azure", "typing_extensions"},
+    "azure": {"azure", "msrest", "requests", "PIL", "typing_extensions"},
     "settings": {"pydantic", "pydantic_settings", "typing_extensions"},
     "backends": set(),
     "defs": {"dagster", "numpy", "polars", "pydantic", "typing_extensions"},

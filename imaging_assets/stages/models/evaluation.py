@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from imaging_assets.policies import Training
-from imaging_assets.records.models import ClassificationKind, Evaluation, TagScore, TrainingImage, Verdict
+from imaging_assets.records.models import Evaluation, ModelKind, TagScore, TrainingImage, Verdict
 from imaging_assets.records.predictions import Scored
 
 MULTILABEL_THRESHOLD = 0.5
@@ -23,9 +23,7 @@ class Judgement:
     worst_tag_change: float
 
 
-def evaluate(
-    model_id: str, kind: ClassificationKind, images: Sequence[TrainingImage], scored: Mapping[str, Scored]
-) -> Evaluation:
+def evaluate(model_id: str, kind: ModelKind, images: Sequence[TrainingImage], scored: Mapping[str, Scored]) -> Evaluation:
     """Score a model's answers against the tags of test images.
 
     An answer is right when the most probable tag is the image's (multiclass), or when the tags of at least 0.5 are exactly the image's
@@ -60,7 +58,7 @@ def judge(challenger: Evaluation, champion: Evaluation | None, policy: Training)
     return Judgement("published", f"Better: {told}.", worst, changes[worst])
 
 
-def _answer(kind: ClassificationKind, scored: Scored | None) -> frozenset[str]:
+def _answer(kind: ModelKind, scored: Scored | None) -> frozenset[str]:
     if scored is None or not scored.predictions:
         return frozenset()
     if kind == "multiclass":

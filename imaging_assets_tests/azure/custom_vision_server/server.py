@@ -160,7 +160,8 @@ class CustomVisionServer:
                 return refused
             request = Request(parse_qs(url.query), _parsed(headers, body))
             status, answer = self._handled(handler, values, request)
-            self._hold_against_contract(method, url.path, headers, request, status, answer)
+            if wrong := self._against_contract(method, url.path, headers, request, status, answer):
+                return Answer(400, _pretty({"code": "AgainstContract", "message": "; ".join(wrong)}))
         if isinstance(fault, Unavailable):
             return _fault_answer(fault)
         if isinstance(answer, bytes):
@@ -200,15 +201,17 @@ class CustomVisionServer:
         seen.append(moment)
         return None
 
-    def _hold_against_contract(
+    def _against_contract(
         self, method: str, path: str, headers: Mapping[str, str], request: Request, *outcome: *tuple[int, object]
-    ) -> None:
+    ) -> list[str]:
+        wrong: list[str] = []
         for base, contract in _contracts().items():
             if path.startswith(base):
                 below = path.removeprefix(base)
-                faults = contract.request_faults(method, below, request.query, headers, request.body)
-                faults += contract.response_faults(method, below, *outcome)
-                self._wrong += [f"{method} {path}: {fault}" for fault in faults]
+                wrong += contract.request_faults(method, below, request.query, headers, request.body)
+                wrong += contract.response_faults(method, below, *outcome)
+        self._wrong += [f"{method} {path}: {fault}" for fault in wrong]
+        return wrong
 
     def link(self, path: str) -> str:
         """A signed address of an image, good for a day."""
