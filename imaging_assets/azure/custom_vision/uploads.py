@@ -1,6 +1,6 @@
 """Uploading images, and what each image's own status means.
 
-Belongs here: batches on their way and their outcomes. Does not: which images are missing (`reconcile.py`), what fits into a batch (`batches.py`).
+Belongs here: batches on their way, and outcomes. Does not: which images are missing (`reconcile.py`), what fits together (`batches.py`).
 """
 
 from collections.abc import Callable, Mapping, Sequence

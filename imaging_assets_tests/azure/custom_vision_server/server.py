@@ -221,6 +221,8 @@ class CustomVisionServer:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # headers and body in one packet, or every answer waits 40 ms for an acknowledgement
+    disable_nagle_algorithm = True
     owner: CustomVisionServer
 
     def _serve(self) -> None:
