@@ -19,6 +19,9 @@
     ├── LabelFileError            a label file as a whole
     ├── TrainingError             training was started and failed
     ├── ModelNotFoundError        no trained model by that id
+    ├── ServiceError              an outside service refused, failed, or gave no answer
+    │   ├── AccessDeniedError     it does not accept the key or identity
+    │   └── QuotaError            a limit of its tier is reached
     └── SearchIndexError
         └── QueryError            a query names an unknown field or a bad page
 
@@ -139,6 +142,26 @@ class TrainingError(ImagingError):
 
 class ModelNotFoundError(ImagingError):
     """No trained model by that id."""
+
+
+class ServiceError(ImagingError):
+    """An outside service that trains or predicts refused, failed, or gave no answer.
+
+    `status` is the HTTP status (None: no answer came) and `code` the service's own name of the error, or "".
+    """
+
+    def __init__(self, message: str, status: int | None = None, code: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+class AccessDeniedError(ServiceError):
+    """The service does not accept the key or identity."""
+
+
+class QuotaError(ServiceError):
+    """A limit of the service's tier is reached."""
 
 
 class SearchIndexError(ImagingError):

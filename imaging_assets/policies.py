@@ -197,6 +197,9 @@ class Training(_Group):
     test_share: float = Field(0.2, gt=0.0, le=0.5, description="Share of each tag's images that is only ever scored.")
     budget_seconds: float = Field(20.0, gt=0, description="Time the embedded trainer may spend comparing candidates.")
     seed: int = Field(0, description="Seed of everything random in a training.")
+    max_test_images: int = Field(
+        1_000, ge=1, description="Test images scored per model at most, the same for all models; a service is paid for each."
+    )
     min_changed_images: int = Field(1, ge=1, description="The sensor trains again when so many training images changed.")
     cool_down_minutes: float = Field(0.0, ge=0, description="The sensor waits so long after a training.")
     margin: float = Field(
@@ -272,3 +275,30 @@ class Azure(_Group):
         "custom_vision",
         description="Who trains and predicts; `embedded` does it in this process and keeps its models in the store.",
     )
+
+
+class CustomVision(_Group):
+    """The Azure Custom Vision resources and project that train and predict; without keys, the process's own identity signs in."""
+
+    endpoint: str = Field("", description="Training resource, as `https://<name>.cognitiveservices.azure.com`.")
+    training_key: SecretStr | None = Field(None, description="Key of the training resource.")
+    prediction_endpoint: str = Field("", description="Prediction resource; by default the same as `endpoint`.")
+    prediction_key: SecretStr | None = Field(None, description="Key of the prediction resource.")
+    prediction_resource_id: str = Field(
+        "", description="Full id of the prediction resource, `/subscriptions/…`; iterations are published to it."
+    )
+    project: str = Field("imaging-assets", min_length=1, description="Name of the project; made when there is none.")
+    publish_name: str = Field("production", min_length=1, description="Name that the serving iteration answers under.")
+    tier: Literal["F0", "S0"] = Field("S0", description="Tier of both resources; it sets how many calls a second are made.")
+    project_type: Literal["auto", "multiclass", "multilabel", "detection"] = Field(
+        "auto", description="What is learnt; `auto` takes it from the training set: regions, several tags per image, or one."
+    )
+    domain: str = Field("General", min_length=1, description="Domain of a new project, by name, such as `General (compact)`.")
+    training_type: Literal["regular", "advanced"] = Field("regular", description="`advanced` is billed by compute hour.")
+    budget_hours: int = Field(1, ge=1, le=96, description="Compute hours an advanced training may take.")
+    deadline_minutes: float = Field(
+        240.0, gt=0, description="A training is waited for so long; it goes on, and the next run adopts it."
+    )
+    poll_seconds: float = Field(10.0, gt=0, description="Time between two looks at a running training.")
+    negative_tag: str = Field("", description="The tag that means none of the others; made as the project's negative tag.")
+    tag_descriptions: dict[str, str] = Field({}, description="Descriptions to give to tags, by tag.")

@@ -38,7 +38,7 @@ THIRD_PARTIES: dict[str, set[str]] = {
     "stages": PILLOW_AND_TABLES | {"defusedxml", "ijson", "pi_heif", "simplejpeg", "yaml"},
     "embedded": PILLOW_AND_TABLES
     | {"sklearn", "skl2onnx", "onnx", "onnxruntime", "filelock", "threadpoolctl", "typing_extensions"},
-    "azure": {"azure", "numpy", "typing_extensions"},
+    "azure": {"azure", "msrest", "numpy", "requests", "PIL", "typing_extensions"},
     "settings": {"pydantic", "pydantic_settings", "typing_extensions"},
     "backends": set(),
     "defs": {"dagster", "numpy", "polars", "pydantic", "typing_extensions"},
