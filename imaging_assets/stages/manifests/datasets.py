@@ -25,7 +25,7 @@ from imaging_assets.stages.tables import LABEL_RECORDS, RESIZED_IMAGES, TAGGED_M
 Row = dict[str, Any]
 
 _FROM_TAGGED = ("path", "sha256", "status", "tags", "regions", "conflict", "resized", "width", "height")
-_FROM_RESIZED = ("path", "resized_width", "resized_height")
+_FROM_RESIZED = ("path", "orientation", "resized_width", "resized_height")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +90,7 @@ def sample(images: Sequence[DatasetImage], max_per_tag: int, seed: int = 0) -> l
 def _images_of(pipeline: Pipeline, tagged: Manifest, resized: Manifest | None) -> pl.DataFrame:
     rows = pipeline.manifests.read(tagged, TAGGED_MANIFESTS).select(_FROM_TAGGED)
     sizes = pipeline.manifests.read(resized, RESIZED_IMAGES) if resized else RESIZED_IMAGES.frame([])
-    extra = [name for name in ("orientation",) if name in sizes.columns]
-    return rows.join(sizes.select(*_FROM_RESIZED, *extra), on="path", how="left", maintain_order="left")
+    return rows.join(sizes.select(_FROM_RESIZED), on="path", how="left", maintain_order="left")
 
 
 def _relabelled(pipeline: Pipeline, rows: list[Row], then: datetime) -> list[Row]:
