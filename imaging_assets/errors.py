@@ -20,6 +20,7 @@
     ├── TrainingError             training was started and failed
     ├── ModelNotFoundError        no trained model by that id
     └── SearchIndexError
+        ├── SearchIndexMissingError an index was deleted behind our back
         └── QueryError            a query names an unknown field or a bad page
 
 Errors of third parties are translated where they arise (a port's implementation); nothing above a port sees them.
@@ -135,6 +136,10 @@ class ModelNotFoundError(ImagingError):
 
 class SearchIndexError(ImagingError):
     """The search index refused or failed."""
+
+
+class SearchIndexMissingError(SearchIndexError):
+    """An index that was there is not any more."""
 
 
 class QueryError(SearchIndexError):
