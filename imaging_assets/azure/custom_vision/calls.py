@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from azure.core.exceptions import AzureError
-from msrest.exceptions import ClientException, HttpOperationError
+from msrest.exceptions import ClientException
 from requests import RequestException
 
 from imaging_assets.errors import AccessDeniedError, QuotaError, ServiceError
@@ -144,8 +144,8 @@ def took_effect_perhaps(error: ServiceError) -> bool:
 
 
 def _status(error: Exception) -> int | None:
-    response = getattr(error, "response", None) if isinstance(error, HttpOperationError) else None
-    return None if response is None else int(response.status_code)
+    response = getattr(error, "response", None)
+    return None if response is None or isinstance(error, AzureError) else int(response.status_code)
 
 
 def _asked_wait(error: Exception) -> float:
