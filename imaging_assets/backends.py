@@ -74,10 +74,12 @@ def _embedded(settings: Settings, store: BlobStore) -> Pipeline:
         ),
         predictor=OnnxPredictor(store, folder=settings.places.models),
         index=SqliteSearchIndex(settings.home / "search", dimensions=embedder.dimensions, embedding_id=embedder.embedding_id),
+        partitions=settings.partitions,
         places=settings.places,
         resize=settings.resize,
         labels=settings.labels,
         training=settings.training,
         rollout=settings.rollout,
+        review=settings.review,
         deletions=settings.deletions,
     )

@@ -30,6 +30,8 @@ Errors of third parties are translated where they arise (a port's implementation
 
 from typing import Literal
 
+from typing_extensions import override
+
 QuarantineReason = Literal[
     "empty file",
     "unsupported format",
@@ -37,6 +39,8 @@ QuarantineReason = Literal[
     "truncated",
     "too many pixels",
     "cannot fit",
+    "decoder took too long",
+    "decoder died",
     "gone while reading",
 ]
 """The closed list of reasons an image is set aside for."""
@@ -122,6 +126,10 @@ class UnreadableImageError(ImagingError):
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason: QuarantineReason = reason
         self.detail = detail
+
+    @override
+    def __reduce__(self) -> tuple[type["UnreadableImageError"], tuple[QuarantineReason, str]]:
+        return (UnreadableImageError, (self.reason, self.detail))  # it travels between processes
 
 
 class LabelFileError(ImagingError):

@@ -19,7 +19,19 @@ from pydantic_settings import SettingsError as UnparsedVariableError
 from typing_extensions import override
 
 from imaging_assets.errors import SettingsError
-from imaging_assets.policies import CustomVision, Deletions, Labels, Partitions, Places, Resize, Rollout, Sensors, Training
+from imaging_assets.policies import (
+    Azure,
+    CustomVision,
+    Deletions,
+    Labels,
+    Partitions,
+    Places,
+    Resize,
+    Review,
+    Rollout,
+    Sensors,
+    Training,
+)
 
 PROJECT_FILE = Path("imaging.toml")
 """The file a user writes (or `imaging-assets init`), looked for in the current folder."""
@@ -51,8 +63,10 @@ class Settings(BaseSettings):
     labels: Labels = Labels()
     training: Training = Training()
     rollout: Rollout = Rollout()
+    review: Review = Review()
     sensors: Sensors = Sensors()
     deletions: Deletions = Deletions()
+    azure: Azure = Azure()
     custom_vision: CustomVision = CustomVision()
 
     @classmethod
