@@ -17,6 +17,7 @@ from imaging_assets.errors import (
     BlobNotFoundError,
     ImagingError,
     SearchIndexError,
+    SearchIndexMissingError,
     StoreUnavailableError,
 )
 
@@ -83,11 +84,18 @@ def _store_remedy(error: AzureError, status: int | None) -> str:
 
 @contextmanager
 def search_errors(doing: str, endpoint: str) -> Iterator[None]:
-    """Raise what the search service says as a `SearchIndexError`."""
+    """Raise what the search service says as a `SearchIndexError`.
+
+    Raises:
+        SearchIndexMissingError: What is addressed is not there.
+        SearchIndexError: Everything else.
+    """
     try:
         yield
     except AzureError as error:
-        translated = SearchIndexError(f"Cannot {doing} at {endpoint}: {said(error)}. {_search_remedy(error, status_of(error))}")
+        status = status_of(error)
+        kind = SearchIndexMissingError if status == 404 else SearchIndexError
+        translated = kind(f"Cannot {doing} at {endpoint}: {said(error)}. {_search_remedy(error, status)}")
     else:
         return
     raise translated
