@@ -1,13 +1,14 @@
-"""Tags and regions that people gave in Custom Vision's portal, as label statements bound to the images' bytes.
+"""Tags and regions that people gave in Custom Vision's portal, as annotations of the images' bytes.
 
-Belongs here: reading a project as a source of labels. Does not: what becomes of the statements (`stages/manifests/labels.py`).
+Belongs here: reading a project as a source of labels. Does not: what becomes of it (`stages/manifests/labels.py`).
 """
 
 import hashlib
 import json
+import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import requests
 
@@ -18,18 +19,16 @@ from imaging_assets.azure.custom_vision.wire import RemoteImage
 from imaging_assets.errors import BlobNotFoundError, ServiceError, SettingsError
 from imaging_assets.policies import CustomVision
 from imaging_assets.ports.blob_store import BlobStore
-from imaging_assets.records.manifests import Statement
-
-SOURCE = "custom_vision"
+from imaging_assets.records.manifests import AnnotatedImage
 
 _SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """What a project says: a statement per tagged image, and why an image could not be identified, by its id there."""
+    """What a project says of each tagged image, and why an image could not be identified, by its id there."""
 
-    statements: tuple[Statement, ...]
+    images: tuple[AnnotatedImage, ...]
     unread: Mapping[str, str]
 
 
@@ -50,7 +49,7 @@ def pull_annotations(connection: Connection, policy: CustomVision, store: BlobSt
     for sha256, known in sorted(Memory.load(store, folder, project.id).images.items()):
         ours[known.image_id].append(sha256)
     remembered = _Digests(store, f"{folder}/custom_vision/{project.id}/digests.json")
-    statements: list[Statement] = []
+    annotated: list[AnnotatedImage] = []
     unread: dict[str, str] = {}
     for image in sorted(project.images(tagged_only=True), key=lambda image: image.id):
         try:
@@ -58,9 +57,9 @@ def pull_annotations(connection: Connection, policy: CustomVision, store: BlobSt
         except ServiceError as error:
             unread[image.id] = str(error)
             continue
-        statements += [_statement(policy.project, len(statements) + 1, sha256, image) for sha256 in digests]
+        annotated += [_annotated(len(annotated) + place, sha256, image) for place, sha256 in enumerate(digests, 1)]
     remembered.save()
-    return Pulled(tuple(statements), unread)
+    return Pulled(tuple(annotated), unread)
 
 
 class _Digests:
@@ -95,6 +94,10 @@ def _download(url: str) -> bytes:
     return answer.content
 
 
-def _statement(project: str, line: int, sha256: str, image: RemoteImage) -> Statement:
-    regions = tuple(found.region for found in image.regions)
-    return Statement(SOURCE, f"{SOURCE}/{project}", line, "", sha256, image.tags, regions)
+def _annotated(line: int, sha256: str, image: RemoteImage) -> AnnotatedImage:
+    regions = tuple(replace(found.region, tag=_plain(found.region.tag)) for found in image.regions)
+    return AnnotatedImage(line, "", sha256, tuple(sorted({_plain(tag) for tag in image.tags})), regions)
+
+
+def _plain(tag: str) -> str:
+    return unicodedata.normalize("NFC", tag).strip()

@@ -252,7 +252,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content[: len(content) // 2] if answer.cut else content)
         self.close_connection = self.close_connection or answer.cut
 
-    do_GET = do_POST = do_PATCH = do_DELETE = _serve  # noqa: N815 - the standard library's names
+    do_GET = do_POST = do_PATCH = do_DELETE = _serve
 
     @override
     def log_message(self, format: str, *args: Any) -> None:
