@@ -9,7 +9,6 @@ from dataclasses import replace
 
 from typing_extensions import override
 
-from imaging_assets.azure.custom_vision import RETIREMENT_NOTICE
 from imaging_assets.azure.custom_vision.client import Connection
 from imaging_assets.azure.custom_vision.desired import Desired, desire, refusal
 from imaging_assets.azure.custom_vision.memory import Memory
@@ -19,7 +18,7 @@ from imaging_assets.azure.custom_vision.reconcile import Changes, Reconciler
 from imaging_assets.azure.custom_vision.trainings import Trainings
 from imaging_assets.azure.custom_vision.wire import Iteration
 from imaging_assets.errors import SettingsError, TrainingError
-from imaging_assets.policies import CustomVision
+from imaging_assets.policies import CUSTOM_VISION_NOTICE, CustomVision
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.ports.trainer import Heartbeat, ReadImage, Trainer
 from imaging_assets.records.models import ModelKind, TrainedModel, TrainingImage
@@ -182,7 +181,7 @@ class CustomVisionTrainer(Trainer):
         name = self._policy.project
         there = self._connection.project_ids().get(name)
         if there is None:
-            heartbeat(f"making project {name!r}. {RETIREMENT_NOTICE}")
+            heartbeat(f"making project {name!r}. {CUSTOM_VISION_NOTICE}")
             return Project(self._connection, self._connection.create_project(name, kind, self._policy.domain), name), True
         project_id, learns = there
         if learns != kind:
