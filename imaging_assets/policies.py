@@ -277,6 +277,13 @@ class Azure(_Group):
     )
 
 
+CUSTOM_VISION_NOTICE = (
+    "Custom Vision ends on 2028-09-25. Images, labels and training sets stay in your store, and the embedded trainer learns from the "
+    "same sets: `imaging-assets compare` tells how well."
+)
+"""Said when a project is made, and beside a comparison. Source: Microsoft's page "Custom Vision retirement", 2025-09-24."""
+
+
 class CustomVision(_Group):
     """The Azure Custom Vision resources and project that train and predict; without keys, the process's own identity signs in."""
 

@@ -264,6 +264,19 @@ def checkout(
 
 
 @app.command()
+def compare(
+    context: typer.Context,
+    train: Annotated[
+        bool, typer.Option("--train", metavar=_FLAG, help="Let Custom Vision train where it has not; that is billed.")
+    ] = False,
+) -> None:
+    """Show the embedded trainer beside Custom Vision on the same test images; changes nothing that serves."""
+    from imaging_assets.cli.compare import compare_trainers  # noqa: PLC0415
+
+    raise typer.Exit(compare_trainers(context.obj, train=train))
+
+
+@app.command()
 def gc(
     context: typer.Context,
     days: Annotated[
