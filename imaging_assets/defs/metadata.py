@@ -14,6 +14,8 @@ from imaging_assets.stages.images.raw import InventoryReport
 from imaging_assets.stages.images.resized import ResizeReport
 from imaging_assets.stages.insights import VectorReport
 from imaging_assets.stages.manifests.labels import LabelReport
+from imaging_assets.stages.manifests.readiness import Readiness
+from imaging_assets.stages.manifests.suspects import SuspectReport
 from imaging_assets.stages.manifests.tagged import TaggedReport
 from imaging_assets.stages.manifests.training_sets import TrainingSetReport
 from imaging_assets.stages.models.iterations import IterationReport
@@ -107,6 +109,25 @@ def of_training_set(report: TrainingSetReport) -> Metadata:
     if rows:
         metadata["images_per_tag"] = table(["tag", *sides], rows)
     return metadata | _counts("excluded_because", "reason", report.reasons)
+
+
+def of_readiness(readiness: Readiness) -> Metadata:
+    """`training_sets`: what each tag has and needs."""
+    columns = ("tag", "have", "need", "distinct", "test", "problem")
+    rows = [(tag.tag, tag.have, tag.need, tag.distinct, tag.test, readiness.problems.get(tag.tag, "")) for tag in readiness.tags]
+    metadata: Metadata = {"ready": MetadataValue.bool(readiness.ready), "kind": MetadataValue.text(readiness.kind)}
+    metadata |= _numbers(imbalance=readiness.ratio)
+    return metadata | ({"readiness": table(columns, sorted(rows, key=lambda row: not row[-1]))} if rows else {})
+
+
+def of_suspects(report: SuspectReport | None) -> Metadata:
+    """`training_sets`: labels to look at again; nothing for another set than the newest."""
+    if report is None:
+        return {}
+    metadata = _numbers(suspects=len(report.found), labels_looked_at=report.looked_at)
+    if report.found:
+        metadata["suspect_labels"] = table(["path", "label", "looks_like", "lead"], report.found)
+    return metadata
 
 
 def of_iteration(report: IterationReport) -> Metadata:
