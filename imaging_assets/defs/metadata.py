@@ -46,8 +46,7 @@ def of_resize(report: ResizeReport) -> Metadata:
     """`resized_images`, with the contact sheet first: it is what people look at."""
     metadata: Metadata = {}
     if report.sheet:
-        picture = base64.b64encode(report.sheet).decode()
-        metadata["contact_sheet"] = MetadataValue.md(f"![contact sheet](data:image/webp;base64,{picture})")
+        metadata["contact_sheet"] = _picture("contact sheet", "webp", report.sheet)
     metadata |= _numbers(
         images=report.images,
         passed=report.passed,
@@ -139,9 +138,11 @@ def of_iteration(report: IterationReport) -> Metadata:
         metadata |= _numbers(accuracy=report.accuracy, champion_accuracy=report.champion_accuracy)
     if report.evaluation:
         rows = [
-            (score.tag, score.images, round(score.precision, 3), round(score.recall, 3)) for score in report.evaluation.per_tag
+            (score.tag, score.images, *(round(rate, 3) for rate in (score.precision, score.recall, score.average_precision)))
+            for score in report.evaluation.per_tag
         ]
-        metadata["per_tag"] = table(["tag", "test_images", "precision", "recall"], rows)
+        metadata["per_tag"] = table(["tag", "test_images", "precision", "recall", "average_precision"], rows)
+    metadata |= {name: _picture(name, "png", data) for name, data in report.pictures.items()}
     return metadata | {
         "trained": MetadataValue.bool(report.trained),
         "verdict": MetadataValue.text(report.verdict),
@@ -183,6 +184,10 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> MetadataV
     records = [dg.TableRecord({name: _cell(value) for name, value in zip(columns, row, strict=True)}) for row in rows[:_SHOWN]]
     schema = dg.TableSchema(columns=[dg.TableColumn(name, _kind(rows, place)) for place, name in enumerate(columns)])
     return MetadataValue.table(records, schema)
+
+
+def _picture(name: str, kind: str, data: bytes) -> MetadataValue[Any]:
+    return MetadataValue.md(f"![{name.replace('_', ' ')}](data:image/{kind};base64,{base64.b64encode(data).decode()})")
 
 
 def _numbers(**numbers: float) -> Metadata:
