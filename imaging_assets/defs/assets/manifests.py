@@ -7,9 +7,12 @@ import polars as pl
 
 from imaging_assets.defs import metadata
 from imaging_assets.defs.partitions import DAILY, EVERY_DAY_SO_FAR
+from imaging_assets.stages.days import Days
 from imaging_assets.stages.manifests.label_report import OpenLine, lines_in_conflict, open_lines, rare_spellings, silent_sources
 from imaging_assets.stages.manifests.labels import expected_sources, refresh_labels
+from imaging_assets.stages.manifests.readiness import judge_readiness
 from imaging_assets.stages.manifests.sources import label_files
+from imaging_assets.stages.manifests.suspects import known_suspects, suspect_labels
 from imaging_assets.stages.manifests.tagged import tag_day
 from imaging_assets.stages.manifests.training_sets import gather_training_set
 from imaging_assets.stages.pipeline import Pipeline
@@ -86,7 +89,10 @@ def training_sets(
 ) -> dg.MaterializeResult[Draft]:
     """Every distinct labelled image of this and all earlier days, each for ever on its side of the split."""
     draft, report = gather_training_set(pipeline, context.partition_key, tagged_manifests)
-    return metadata.materialized(draft, metadata.of_training_set(report))
+    readiness = judge_readiness(pipeline.manifests.rows(draft), pipeline.training.min_images_per_tag)
+    suspects = suspect_labels(pipeline, draft) if draft.key == Days(pipeline).newest_tagged else None
+    facts = metadata.of_training_set(report) | metadata.of_readiness(readiness) | metadata.of_suspects(suspects)
+    return metadata.materialized(draft, facts)
 
 
 @dg.asset_check(asset=training_sets, partitions_def=DAILY, blocking=True)
@@ -105,3 +111,24 @@ def _none_listed(lines: Sequence[OpenLine]) -> dg.AssetCheckResult:
     if lines:
         facts["lines"] = metadata.table(["file", "line", "names", "reason"], lines)
     return dg.AssetCheckResult(passed=not lines, severity=dg.AssetCheckSeverity.WARN, metadata=facts)
+
+
+@dg.asset_check(asset=training_sets, partitions_def=DAILY)
+def training_sets_are_ready(training_sets: Manifest, pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
+    """Two tags or more, each with images enough to learn from and to judge on, and none drowned by another."""
+    rows = pipeline.manifests.read(training_sets, TRAINING_SETS)
+    readiness = judge_readiness(rows, pipeline.training.min_images_per_tag)
+    return dg.AssetCheckResult(
+        passed=readiness.ready, severity=dg.AssetCheckSeverity.WARN, metadata=metadata.of_readiness(readiness)
+    )
+
+
+@dg.asset_check(asset=training_sets, partitions_def=DAILY)
+def training_sets_have_no_suspects(training_sets: Manifest, pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
+    """A model that saw neither an image nor its near-duplicates agrees with every label; looked at in the newest set only."""
+    suspects = known_suspects(pipeline, training_sets.key)
+    return dg.AssetCheckResult(
+        passed=not (suspects and suspects.found),
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata=metadata.of_suspects(suspects),
+    )
