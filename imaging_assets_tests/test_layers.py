@@ -117,7 +117,8 @@ def test_only_the_folder_azure_imports_its_packages() -> None:
     ("statement", "never"),
     [
         ("import imaging_assets.cli", (*SLOW, "typer", "rich")),
-        ("import imaging_assets.cli.app", ("dagster", "polars", "sklearn", "onnxruntime", "PIL", "numpy")),
+        ("import imaging_assets", (*SLOW, "typer", "rich", "pydantic")),
+        ("import imaging_assets.cli.app", SLOW),
         ("import imaging_assets.stages.days, imaging_assets.backends", ("dagster", "sklearn", "onnxruntime", "azure")),
         ("import imaging_assets.cli.search, imaging_assets.cli.add", ("dagster", "sklearn", "onnxruntime", "azure")),
     ],
