@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from imaging_assets.stages.digests import digest, sha256_of
-from imaging_assets.stages.images.raw import day_folder
-from imaging_assets.stages.manifests.labels import LabelReport, refresh_labels
+from imaging_assets.stages.images.landing import day_folder
+from imaging_assets.stages.manifests.label_report import LabelReport
+from imaging_assets.stages.manifests.labels import refresh_labels
 from imaging_assets.stages.manifests.tagged import TaggedReport, tag_day
 from imaging_assets.stages.manifests.training_sets import TrainingSetReport, gather_training_set
 from imaging_assets.stages.pipeline import Pipeline
