@@ -29,7 +29,7 @@ needs_signals = pytest.mark.skipif(os.name != "posix", reason="a process can nei
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    sandbox = Sandbox(Resize(decoder_seconds=20))
+    sandbox = Sandbox(Resize())
     yield sandbox
     sandbox.close()
 
@@ -79,18 +79,17 @@ def test_what_is_wrong_with_an_image_is_told_across_processes(sandbox: Sandbox) 
 
 
 @needs_signals
-def test_a_decoder_that_hangs_costs_one_image() -> None:
-    sandbox = Sandbox(Resize(decoder_seconds=3))
-    assert sandbox.encode(TIFF).status == "resized"
-    os.kill(the_worker(sandbox)._process.pid, signal.SIGSTOP)
-    started = time.monotonic()
+def test_a_decoder_that_hangs_costs_one_image(sandbox: Sandbox) -> None:
+    sandbox.encode(TIFF)
+    worker = the_worker(sandbox)
+    worker._limits = Resize(decoder_seconds=1)  # which a start alone may take on a busy machine
+    os.kill(worker._process.pid, signal.SIGSTOP)
 
-    with pytest.raises(UnreadableImageError, match="decoder took too long: more than 3 s"):
+    with pytest.raises(UnreadableImageError, match="decoder took too long: more than 1 s"):
         sandbox.encode(TIFF)
 
-    assert time.monotonic() - started < 15
+    assert worker._process.poll() is not None
     assert sandbox.encode(TIFF).status == "resized"
-    sandbox.close()
 
 
 @needs_signals
