@@ -21,6 +21,11 @@ def read_yaml(path: str) -> Any:
     return yaml.safe_load((DEPLOY / path).read_text(encoding="utf-8"))
 
 
+def read_documents(path: str) -> list[Any]:
+    """A file below `deploy/` of several YAML documents."""
+    return list(yaml.safe_load_all((DEPLOY / path).read_text(encoding="utf-8")))
+
+
 def shared(path: str) -> Path:
     """A file of the folder `shared` beside the checkout; skips the test where there is none."""
     found = CHECKOUT.parent / "shared" / path

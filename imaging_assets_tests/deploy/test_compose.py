@@ -10,7 +10,8 @@ from typer.main import get_command
 
 from imaging_assets.cli.app import app
 from imaging_assets_tests.deploy.dockerfile import instructions
-from imaging_assets_tests.deploy.files import CHECKOUT, DEPLOY, read_yaml
+from imaging_assets_tests.deploy.files import CHECKOUT, DEPLOY, read_documents, read_yaml
+from imaging_assets_tests.deploy.hcl import local_values
 
 AWAITED_COMMANDS = {"serve"}
 """Commands that are being built; the name goes from here when the command is there."""
@@ -47,7 +48,7 @@ def test_only_this_machine_can_reach_what_asks_for_no_password(services: dict[st
 
 def test_images_and_base_images_are_pinned_to_a_patch_release(services: dict[str, Any]) -> None:
     foreign = [service["image"] for service in services.values() if "imaging-assets" not in service["image"]]
-    foreign += [value.partition("=")[2] for name, value in instructions() if name == "ARG"]
+    foreign += [value.split()[0] for name, value in instructions() if name == "FROM" and ":" in value]
     assert len(foreign) == 3
     for image in foreign:
         assert re.search(r":\d+\.\d+(\.\d+)?(-[a-z]+)*$", image), image
@@ -110,3 +111,19 @@ def test_every_process_keeps_utc(services: dict[str, Any]) -> None:
     assert all(service["environment"]["TZ"] == "UTC" for service in ours(services).values())
     (environment,) = (value for name, value in instructions() if name == "ENV" and "DAGSTER_HOME" in value)
     assert "TZ=UTC" in environment
+
+
+def test_the_skills_manifest_runs_as_the_identity_terraform_makes_and_as_the_images_user() -> None:
+    account, deployment, service, _ = read_documents("kubernetes/serve.yaml")
+    assert account["metadata"]["name"] == local_values()["service_accounts"]["serve"]
+    pod = deployment["spec"]["template"]["spec"]
+    assert pod["serviceAccountName"] == account["metadata"]["name"]
+    assert ("USER", f"{pod['securityContext']['runAsUser']}:{pod['securityContext']['runAsGroup']}") in instructions()
+    (container,) = pod["containers"]
+    (port,) = container["ports"]
+    assert service["spec"]["ports"][0]["targetPort"] == port["containerPort"]
+    told = {entry["name"]: entry["value"] for entry in container["env"]}
+    assert (told["TZ"], told["IMAGING_SERVE__PORT"]) == ("UTC", str(port["containerPort"]))
+    commands = set(getattr(get_command(app), "commands")) | AWAITED_COMMANDS  # noqa: B009
+    assert container["args"][0] == "imaging-assets"
+    assert container["args"][1] in commands
