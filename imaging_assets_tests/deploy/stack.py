@@ -21,7 +21,7 @@ MODULES = {"dagster": "dagster", "dagster-webserver": "dagster_webserver", "dags
 
 
 class Stack(Deployment):
-    """`deploy/` on this machine, over a PostgreSQL server; `root` is what containers have as /opt/dagster."""
+    """`deploy/` on this machine, over a PostgreSQL server; `root` is what containers have as DAGSTER_HOME."""
 
     def __init__(self, root: Path, server: Server, **settings: dict[str, Any]) -> None:
         super().__init__(root, **settings)
@@ -29,7 +29,7 @@ class Stack(Deployment):
         self.web_port = a_free_port()
         code_port = a_free_port()
         self._here = {
-            "/opt/dagster": root.as_posix(),
+            "/opt/dagster/dagster_home": root.as_posix(),
             "0.0.0.0": "127.0.0.1",  # noqa: S104 - what is replaced
             "3000": str(self.web_port),
             "4000": str(code_port),

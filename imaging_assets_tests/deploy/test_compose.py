@@ -93,9 +93,19 @@ def test_commands_of_services_exist(services: dict[str, Any]) -> None:
     assert named <= commands | AWAITED_COMMANDS
 
 
-def test_volumes_that_services_mount_are_declared(services: dict[str, Any]) -> None:
+def test_volumes_and_files_that_services_mount_are_there(services: dict[str, Any]) -> None:
     mounted = {mount.partition(":")[0] for service in services.values() for mount in service.get("volumes", [])}
-    assert mounted == set(read_yaml("compose.yaml")["volumes"])
+    files = {name for name in mounted if name.startswith("./")}
+    assert mounted - files == set(read_yaml("compose.yaml")["volumes"])
+    assert [name for name in files if not (DEPLOY / name).is_file()] == []
+
+
+def test_dagsters_files_lie_where_the_image_looks_for_them(services: dict[str, Any]) -> None:
+    (environment,) = (value for name, value in instructions() if name == "ENV" and "DAGSTER_HOME" in value)
+    home = dict(word.split("=", 1) for word in shlex.split(environment))["DAGSTER_HOME"]
+    for service in ours(services).values():
+        assert f"./compose/dagster.yaml:{home}/dagster.yaml:ro" in service["volumes"]
+        assert all(word == f"{home}/workspace.yaml" for word in service.get("command", []) if word.endswith(".yaml"))
 
 
 def test_the_image_is_built_of_files_that_exist_and_that_the_build_may_see() -> None:

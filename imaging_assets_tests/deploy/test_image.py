@@ -22,7 +22,7 @@ if os.name != "posix":
 
 from imaging_assets_tests.deploy.dockerfile import instructions  # noqa: E402 - users are a matter of POSIX
 from imaging_assets_tests.deploy.files import CHECKOUT  # noqa: E402
-from imaging_assets_tests.deploy.postgres import a_free_port, a_postgres  # noqa: E402
+from imaging_assets_tests.deploy.postgres import a_free_port  # noqa: E402
 
 PLACES = re.compile(r"(?<![\w./])/(?=(opt|build|var/lib)(/|\b))")
 """Absolute paths of the image that are ours, in commands and variables."""
@@ -151,29 +151,20 @@ def test_the_image_holds_every_role_and_the_pinned_versions(image: Image) -> Non
 
 def test_the_code_server_serves_as_a_user_without_rights(image: Image) -> None:
     port = a_free_port()
-    with a_postgres() as server:
-        environment = image.environment() | {
-            "DAGSTER_PG_HOST": "127.0.0.1",
-            "DAGSTER_PG_PORT": str(server.port),
-            "DAGSTER_PG_USERNAME": server.username,
-            "DAGSTER_PG_PASSWORD": server.password,
-            "DAGSTER_PG_DB": server.database,
-            "DAGSTER_LOGS": str(image.root / "var/lib/dagster"),
-        }
-        program, *arguments = (word.replace("4000", str(port)) for word in image.words["CMD"])
-        command = [str(image.root / "opt/imaging/bin" / program), *arguments]
-        with tempfile.TemporaryFile() as log:
-            process = subprocess.Popen(
-                command, user=image.user, group=image.user, cwd=image.workdir, env=environment, stdout=log, stderr=log
-            )
-            try:
-                health = [word.replace("4000", str(port)) for word in image.words["HEALTHCHECK"]]
-                health[0] = str(image.root / "opt/imaging/bin" / health[0])
-                deadline = time.monotonic() + 120
-                while subprocess.run(health, env=environment, capture_output=True, check=False).returncode != 0:
-                    log.seek(0)
-                    assert process.poll() is None, log.read().decode()
-                    assert time.monotonic() < deadline, log.read().decode()
-            finally:
-                process.terminate()
-                process.wait(30)
+    program, *arguments = (word.replace("4000", str(port)) for word in image.words["CMD"])
+    command = [str(image.root / "opt/imaging/bin" / program), *arguments]
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            command, user=image.user, group=image.user, cwd=image.workdir, env=image.environment(), stdout=log, stderr=log
+        )
+        try:
+            health = [word.replace("4000", str(port)) for word in image.words["HEALTHCHECK"]]
+            health[0] = str(image.root / "opt/imaging/bin" / health[0])
+            deadline = time.monotonic() + 120
+            while subprocess.run(health, env=image.environment(), capture_output=True, check=False).returncode != 0:
+                log.seek(0)
+                assert process.poll() is None, log.read().decode()
+                assert time.monotonic() < deadline, log.read().decode()
+        finally:
+            process.terminate()
+            process.wait(30)
