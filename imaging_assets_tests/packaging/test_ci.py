@@ -5,7 +5,7 @@ import tomllib
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from imaging_assets_tests.packaging.archives import CHECKOUT
 
