@@ -12,9 +12,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 PASSWORD = "not @ secret: 100%"  # of the kind that is easily quoted wrongly
 
@@ -43,6 +48,7 @@ def a_postgres() -> Iterator[Server]:
             for path in (folder, folder / "password"):
                 os.chown(path, owner, -1)
         data = str(folder / "data")
+        _write_certificate(folder, owner)
         make: list[str | Path] = [
             binaries / "initdb", "--pgdata", data, "--username", "dagster", "--pwfile", folder / "password",
             "--auth", "scram-sha-256", "--encoding", "UTF8", "--no-sync",
@@ -61,7 +67,8 @@ def a_postgres() -> Iterator[Server]:
                 "-c",
                 "listen_addresses=127.0.0.1",
             ]
-            process = subprocess.Popen([*start, "-c", "fsync=off"], user=owner, cwd=folder, stdout=log, stderr=log)
+            tls = ["-c", "ssl=on", "-c", f"ssl_cert_file={folder}/tls.crt", "-c", f"ssl_key_file={folder}/tls.key"]
+            process = subprocess.Popen([*start, *tls, "-c", "fsync=off"], user=owner, cwd=folder, stdout=log, stderr=log)
         try:
             server = Server(port)
             _create_database(binaries, server)
@@ -89,6 +96,30 @@ def _binaries() -> Path | None:
 def _owner() -> int | None:
     """Another user than root, whom PostgreSQL refuses; None for whoever this is."""
     return pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
+
+
+def _write_certificate(folder: Path, owner: int | None) -> None:
+    """A certificate of nobody's, for clients that insist on TLS."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    plain = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    for name_of, data in (("tls.crt", certificate.public_bytes(pem)), ("tls.key", plain)):
+        (folder / name_of).write_bytes(data)
+        (folder / name_of).chmod(0o600)
+        if owner is not None:
+            os.chown(folder / name_of, owner, -1)
 
 
 def _create_database(binaries: Path, server: Server) -> None:
