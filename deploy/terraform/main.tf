@@ -50,7 +50,11 @@ resource "azurerm_consumption_budget_resource_group" "this" {
   time_grain        = "Monthly"
 
   time_period {
-    start_date = "2026-01-01T00:00:00Z"
+    start_date = formatdate("YYYY-MM-'01T00:00:00Z'", plantimestamp()) # not in the past, says Azure
+  }
+
+  lifecycle {
+    ignore_changes = [time_period]
   }
 
   notification {

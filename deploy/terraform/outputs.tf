@@ -11,6 +11,7 @@ locals {
     IMAGING_CUSTOM_VISION__PREDICTION_ENDPOINT    = azurerm_cognitive_account.prediction.endpoint
     IMAGING_CUSTOM_VISION__PREDICTION_RESOURCE_ID = azurerm_cognitive_account.prediction.id
     IMAGING_CUSTOM_VISION__TIER                   = var.custom_vision_tier
+    # Awaited, with the settings of their branches: the queue of events, Image Analysis, the catalogue's database.
     # Not ours: keeps azure-identity from asking developers' tools first.
     AZURE_TOKEN_CREDENTIALS = "prod"
   }
