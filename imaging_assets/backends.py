@@ -19,6 +19,7 @@ from imaging_assets.stages.state import Manifests
 if TYPE_CHECKING:
     from imaging_assets.azure.blob_store import AzureBlobStore
     from imaging_assets.azure.credentials import StorageAccount
+    from imaging_assets.azure.data_assets import DataAssets
     from imaging_assets.ports.analyzer import ImageEmbedder
 
 _POINTER = "_search_index.json"
@@ -113,6 +114,17 @@ def trainers(settings: Settings, store: BlobStore) -> dict[str, tuple[Trainer, P
     if settings.custom_vision.endpoint:
         found["custom vision"] = _custom_vision(settings, store)
     return found
+
+
+def data_assets(workspace: str) -> "DataAssets":
+    """Data assets of an Azure ML workspace (`SUBSCRIPTION/RESOURCE-GROUP/NAME`), whatever the profile; makes no call.
+
+    Raises:
+        SettingsError: The workspace is not named so, or the extra `aml` is missing.
+    """
+    from imaging_assets.azure import credentials, data_assets  # noqa: PLC0415
+
+    return data_assets.connect(workspace, credentials.identity())
 
 
 def _embedded_store_and_index(settings: Settings, embedder: "ImageEmbedder") -> tuple[BlobStore, SearchIndex]:

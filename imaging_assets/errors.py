@@ -19,6 +19,7 @@
     ├── LabelFileError            a label file as a whole
     ├── TrainingError             training was started and failed
     ├── ModelNotFoundError        no trained model by that id
+    ├── DataAssetError            Azure ML refused a data set
     ├── ServiceError              an outside service refused, failed, or gave no answer
     │   ├── AccessDeniedError     it does not accept the key or identity
     │   └── QuotaError            a limit of its tier is reached
@@ -143,6 +144,10 @@ class TrainingError(ImagingError):
 
 class ModelNotFoundError(ImagingError):
     """No trained model by that id."""
+
+
+class DataAssetError(ImagingError):
+    """Azure Machine Learning refused a data set that was to be registered."""
 
 
 class ServiceError(ImagingError):

@@ -5,12 +5,13 @@ Belongs here: names, help texts and options of commands. Does not: what a comman
 
 import sys
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from imaging_assets.cli.days import Day, Since, Until, parse_day
+from imaging_assets.cli.leaving import checkout, export
 from imaging_assets.cli.output import Session, complain
 from imaging_assets.errors import ConsentRequiredError, ImagingError, QueryError, SettingsError, UsageError
 
@@ -30,10 +31,6 @@ app = typer.Typer(
 
 review_app = typer.Typer(help="What people should look at next.", no_args_is_help=True)
 app.add_typer(review_app, name="review")
-
-Day = Annotated[str | None, typer.Option("--day", metavar="DAY", help="One day, as 2026-11-19.")]
-Since = Annotated[str | None, typer.Option("--since", metavar="DAY", help="First day of a range.")]
-Until = Annotated[str | None, typer.Option("--until", metavar="DAY", help="Last day of a range.")]
 
 
 def run_app(arguments: Sequence[str] | None = None) -> int:
@@ -223,56 +220,8 @@ def review_export(
     export_queue(context.obj, file, parse_day(since), parse_day(until), top=top, chosen=chosen)
 
 
-@app.command()
-def export(
-    context: typer.Context,
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to fill; a new one, or one filled before.")],
-    format_name: Annotated[
-        str, typer.Option("--format", metavar="FORMAT", help="coco, yolo, voc, automl (Azure ML), csv or folders (one per tag).")
-    ],
-    as_of: Annotated[
-        str | None, typer.Option("--as-of", metavar="DAY", help="The last day that counts; by default the newest.")
-    ] = None,
-    labels_as_of: Annotated[
-        str | None, typer.Option("--labels-as-of", metavar="TIME", help="Labels as they were known then, as 2026-11-19T12:30Z.")
-    ] = None,
-    images: Annotated[bool, typer.Option("--images/--no-images", metavar=_FLAG, help="Copy the images, too.")] = True,
-    source: Annotated[
-        Path | None,
-        typer.Option(
-            "--from", metavar="FILE", help="Convert this label file, or folder of them, instead; nothing of the store is read."
-        ),
-    ] = None,
-    image_url: Annotated[
-        str,
-        typer.Option(
-            "--image-url", metavar="URL", help="automl: where the images lie for Azure ML, as azureml://…/paths/images/."
-        ),
-    ] = "",
-) -> None:
-    """Write the labelled images, with their split, in the format of another tool; or convert labels from one format to another."""
-    from imaging_assets.cli.export import convert_labels, export_dataset  # noqa: PLC0415
-
-    if source is not None:
-        convert_labels(context.obj, source, folder, format_name, image_url)
-    else:
-        export_dataset(context.obj, folder, format_name, parse_day(as_of), labels_as_of, images=images, image_url=image_url)
-
-
-@app.command()
-def checkout(
-    context: typer.Context,
-    day: Annotated[str, typer.Argument(metavar="DAY", help="The training set as of this day, as 2026-11-19.")],
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to fill; a new one, or one filled before.")],
-    max_per_class: Annotated[
-        int | None, typer.Option("--max-per-class", metavar="NUMBER", min=1, help="At most so many images of each tag.")
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="NUMBER", help="Chooses which of them.")] = 0,
-) -> None:
-    """Bring a training set to this machine's disk; again, only what changed is fetched, and every file is verified by its hash."""
-    from imaging_assets.cli.checkout import check_out  # noqa: PLC0415
-
-    check_out(context.obj, parse_day(day), folder, max_per_class=max_per_class, seed=seed)
+app.command()(export)
+app.command()(checkout)
 
 
 @app.command()
@@ -308,15 +257,3 @@ def rollback(context: typer.Context) -> None:
     from imaging_assets.cli.upkeep import roll_back  # noqa: PLC0415
 
     roll_back(context.obj)
-
-
-def parse_day(text: str | None) -> date | None:
-    """The day, or None for None.
-
-    Raises:
-        UsageError: It is no ISO date.
-    """
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError as error:
-        raise UsageError(f"{text!r} is not a day. Write it as 2026-11-19.") from error

@@ -4,8 +4,10 @@ Belongs here: writing files on this machine and telling what was lost. Does not:
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Protocol
 
 from imaging_assets.backends import build_on_store
 from imaging_assets.cli.filled_folder import FilledFolder
@@ -23,6 +25,24 @@ Told = tuple[str, str]
 """What, and what is wrong with it."""
 
 
+class DataAssets(Protocol):
+    """Where folders of this machine are uploaded and registered (Azure ML)."""
+
+    def add_images(self, name: str, folder: Path) -> str:
+        """Register a folder of images; returns the address that stands before each image's path."""
+
+    def add_table(self, name: str, folder: Path) -> str:
+        """Register a folder with an `MLTable`; returns `name:version`."""
+
+
+@dataclass(frozen=True)
+class Registration:
+    """Where an export for Azure ML is registered: the name of its data assets, and whom to tell."""
+
+    name: str
+    assets: DataAssets
+
+
 def export_dataset(
     session: Session,
     folder: Path,
@@ -32,13 +52,17 @@ def export_dataset(
     *,
     images: bool,
     image_url: str,
+    register: Registration | None = None,
 ) -> None:
     """Fill a folder with the data set as of a day.
 
     Raises:
         UsageError: An unknown format, nothing to export, or a folder that is not ours to fill.
+        DataAssetError: Azure ML refused it.
     """
     check_format(format_name)
+    if register and (format_name != "automl" or not images):
+        raise UsageError("Only --format automl with its images can be registered. Drop --register, or give that format.")
     pipeline = build_on_store(session.settings())
     dataset = gather_dataset(pipeline, as_of.isoformat() if as_of else None, parse_moment(labels_as_of))
     kept, told = expressible(format_name, [image.said for image in dataset.images])
@@ -47,14 +71,23 @@ def export_dataset(
             f"Nothing labelled up to {dataset.day} can be said in {format_name}{_first(told)}. Choose another format."
         )
     filled = FilledFolder.open(folder)
-    for name, text in annotation_files(format_name, kept, image_url):
-        filled.put(name, text.encode())
     if images or format_name == "folders":
         blobs = {image.said.path: image.blob for image in dataset.images}
         places = [(place, blobs[image.path]) for image in kept for place in image_places(format_name, image)]
         filled.put_blobs(places, pipeline.store, pipeline.executor)
+    if register:
+        image_url = register.assets.add_images(f"{register.name}-images", folder / "images")
+    files = dict(annotation_files(format_name, kept, image_url))
+    for name, text in files.items():
+        filled.put(name, text.encode())
     filled.finish()
-    _tell(session, filled, kept, [*dataset.left_out, *told], {"day": dataset.day, "format": format_name})
+    about: dict[str, object] = {"day": dataset.day, "format": format_name}
+    if register:
+        sides = sorted(name.partition("/")[0] for name in files if name.endswith("/MLTable"))
+        registered = [register.assets.add_table(f"{register.name}-{side}", folder / side) for side in sides]
+        session.say(f"registered {', '.join(registered)}")
+        about["registered"] = registered
+    _tell(session, filled, kept, [*dataset.left_out, *told], about)
 
 
 def convert_labels(session: Session, source: Path, folder: Path, format_name: str, image_url: str) -> None:
@@ -169,7 +202,7 @@ def _first(told: Sequence[Told]) -> str:
 
 
 def _tell(
-    session: Session, filled: FilledFolder, kept: Sequence[AnnotatedImage], told: Sequence[Told], about: dict[str, str]
+    session: Session, filled: FilledFolder, kept: Sequence[AnnotatedImage], told: Sequence[Told], about: dict[str, object]
 ) -> None:
     for what, reason in told[:_SHOWN]:
         session.say(f"note: {what}: {reason}")
