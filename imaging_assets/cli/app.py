@@ -226,6 +226,19 @@ def gc(
 
 
 @app.command()
+def audit(
+    context: typer.Context,
+    repair: Annotated[
+        bool, typer.Option("--repair", metavar=_FLAG, help="Send what is missing or stale, delete what belongs to no image.")
+    ] = False,
+) -> None:
+    """Compare the search index with the manifests; exit code 1 when they differ."""
+    from imaging_assets.cli.audit import audit_index  # noqa: PLC0415
+
+    raise typer.Exit(audit_index(context.obj, repair=repair))
+
+
+@app.command()
 def rollback(context: typer.Context) -> None:
     """Let the model serve again that served before the present one."""
     from imaging_assets.cli.upkeep import roll_back  # noqa: PLC0415

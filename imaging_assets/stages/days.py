@@ -143,7 +143,7 @@ class Days:
             if tagged := self._wanted_tagged(day, resized):
                 wanted["tagged_manifests"] = tagged
             wanted["predictions"] = self._wanted_predictions(day, resized)
-            if sources := self._sources(day):
+            if sources := self.sources(day):
                 wanted["review_queues"] = review_inputs(self.pipeline, sources)
                 wanted["search_documents"] = document_inputs(self.pipeline, sources)
         # A step whose inputs do not stand yet is behind too, but says nothing new about what is wanted.
@@ -209,7 +209,8 @@ class Days:
         ledger = Registry(self.pipeline.store, self.pipeline.places.models).ledger()
         return {str(entry["model_id"]) for entry in ledger if entry["event"] in ("published", "rolled back")}
 
-    def _sources(self, day: str) -> DaySources | None:
+    def sources(self, day: str) -> DaySources | None:
+        """What the day's documents are made of, or None while a part of it is missing."""
         found = {
             asset: self._stands(asset, day) for asset in ("resized_images", "image_vectors", "tagged_manifests", "predictions")
         }

@@ -55,7 +55,7 @@ def index_day(pipeline: Pipeline, sources: DaySources) -> tuple[Draft, SearchRep
     before = work.previous()
     if work.done:
         return work.done, _report(before, 0, 0, generation)
-    documents = _documents(pipeline, sources)
+    documents = documents_of_day(pipeline, sources)
     digests = {key: digest({**document, "vector": _vector_digest(document)}) for key, document in documents.items()}
     there = before.filter((pl.col("generation") == generation) & (pl.col("error") == ""))
     known = dict(there.select("id", "document").iter_rows())
@@ -72,7 +72,7 @@ def index_day(pipeline: Pipeline, sources: DaySources) -> tuple[Draft, SearchRep
     return draft, _report(draft.frame, len(changed), len(gone), generation)
 
 
-def _documents(pipeline: Pipeline, sources: DaySources) -> dict[str, Document]:
+def documents_of_day(pipeline: Pipeline, sources: DaySources) -> dict[str, Document]:
     """Documents of a day by key."""
     read = pipeline.manifests.read
     vectors = read(sources.vectors, image_vectors(pipeline.embedder.dimensions))
