@@ -13,15 +13,17 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import IO, Any
 
 from imaging_assets.errors import UnreadableImageError
 from imaging_assets.policies import Resize
 from imaging_assets.stages.images.encode import EncodedImage, encode_image
+from imaging_assets.stages.images.rewrite import scans
 
 _RISKY = (b"RIFF", b"II", b"MM")  # WebP, TIFF
-_JPEG, _SCAN = b"\xff\xd8\xff", b"\xff\xda"
+_JPEG = b"\xff\xd8\xff"
 _MOST_SCANS = 64
 _LENGTH = 8
 
@@ -29,7 +31,7 @@ _LENGTH = 8
 def needs_sandbox(data: bytes) -> bool:
     """Whether these bytes go to a decoder that might hang or die of them."""
     if data.startswith(_JPEG):
-        return data.count(_SCAN) > _MOST_SCANS
+        return scans(data) > _MOST_SCANS
     return data.startswith(_RISKY) or data[4:8] == b"ftyp"  # AVIF, HEIC
 
 
@@ -139,10 +141,12 @@ def _serve(memory: int) -> None:
 
 
 def _limit_memory(memory: int) -> None:
-    with suppress(ImportError, ValueError, OSError):  # Windows has no such limit
+    """Let the process take so much more address space than the libraries took when they were loaded."""
+    with suppress(ImportError, ValueError, OSError):  # only Linux has all of it
         import resource  # noqa: PLC0415
 
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+        taken = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (taken + memory, taken + memory))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from typing_extensions import override
 
+from imaging_assets_tests.azure.certificate import Certificate
 from imaging_assets_tests.azure.openapi import SPECS, Contract
 from imaging_assets_tests.azure.search_server.service import Answer, Request, Service
 
@@ -86,10 +87,10 @@ class SearchServer:
 
 
 @contextmanager
-def a_search_server(**service: Any) -> Iterator[SearchServer]:
-    """A server of one test; arguments are the service's."""
+def a_search_server(certificate: Certificate | None = None, **service: Any) -> Iterator[SearchServer]:
+    """A server of one test, over HTTPS with a certificate; further arguments are the service's."""
     state = SearchServer(Service(**service))
-    with _listening(state):
+    with _listening(state, certificate):
         yield state
 
 
@@ -104,13 +105,15 @@ def shared_search_server() -> SearchServer:
 
 
 @contextmanager
-def _listening(state: SearchServer) -> Iterator[None]:
+def _listening(state: SearchServer, certificate: Certificate | None = None) -> Iterator[None]:
     class Handler(_Handler):
         server_state = state
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    state.endpoint = f"http://127.0.0.1:{server.server_port}"
+    state.endpoint = f"{'https' if certificate else 'http'}://127.0.0.1:{server.server_port}"
+    if certificate:
+        server.socket = certificate.server_context().wrap_socket(server.socket, server_side=True)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
