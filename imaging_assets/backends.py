@@ -166,13 +166,12 @@ def _azure_index(settings: Settings, store: BlobStore, embedder: "ImageEmbedder"
 
 
 def _custom_vision(settings: Settings, store: BlobStore) -> tuple[Trainer, Predictor]:
-    from imaging_assets.azure.credentials import identity  # noqa: PLC0415
     from imaging_assets.azure.custom_vision.client import Connection  # noqa: PLC0415
     from imaging_assets.azure.predictor import CustomVisionPredictor  # noqa: PLC0415
     from imaging_assets.azure.trainer import CustomVisionTrainer  # noqa: PLC0415
 
     policy, folder = settings.custom_vision, settings.places.models
-    connection = Connection(policy, identity)
+    connection = Connection(policy)
     least = settings.training.min_images_per_tag
     trainer = CustomVisionTrainer(store, connection, policy, folder=folder, min_images_per_tag=least)
     return trainer, CustomVisionPredictor(store, connection, policy, folder=folder)

@@ -285,8 +285,8 @@ class Azure(_Group):
 
 
 CUSTOM_VISION_NOTICE = (
-    "Custom Vision ends on 2028-09-25. Images, labels and training sets stay in your store, and the embedded trainer learns from the "
-    "same sets: `imaging-assets compare` tells how well."
+    "Custom Vision ends on 2028-09-25. Images, labels and training sets stay in your store: the embedded trainer learns from the same "
+    "sets (`imaging-assets compare`), and `imaging-assets export` writes them for other tools, Azure ML among them."
 )
 """Said when a project is made, and beside a comparison. Source: Microsoft's page "Custom Vision retirement", 2025-09-24."""
 

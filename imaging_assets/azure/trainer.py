@@ -17,7 +17,7 @@ from imaging_assets.azure.custom_vision.project import Project
 from imaging_assets.azure.custom_vision.reconcile import Changes, Reconciler
 from imaging_assets.azure.custom_vision.trainings import Trainings
 from imaging_assets.azure.custom_vision.wire import Iteration
-from imaging_assets.errors import SettingsError, TrainingError
+from imaging_assets.errors import ServiceError, SettingsError, TrainingError
 from imaging_assets.policies import CUSTOM_VISION_NOTICE, CustomVision
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.ports.trainer import Heartbeat, ReadImage, Trainer
@@ -96,8 +96,11 @@ class CustomVisionTrainer(Trainer):
     def publish(self, model_id: str) -> None:
         record = self._records.finished(model_id)
         self._check_target()
-        self._trainings(self._project(record.project_id), lambda _: None).publish(record.iteration_id)
-        self._records.note_serving(record.project_id, model_id)
+        try:
+            self._trainings(self._project(record.project_id), lambda _: None).publish(record.iteration_id)
+        except ServiceError as error:
+            raise (self._records.gone(record) if error.status == 404 else error) from None
+        self._records.note_serving(record.project_id, model_id, self._policy.publish_name)
 
     @override
     def delete(self, model_id: str) -> None:

@@ -92,6 +92,13 @@ def test_a_fault_that_stays_is_an_error_with_the_remedy_and_the_next_run_goes_on
     assert holds(world, world.images)
 
 
+def test_a_service_that_wants_days_of_patience_is_told_at_once(world: World) -> None:
+    world.server.inject("get_projects", Throttled(86_400))
+    with pytest.raises(ServiceError, match="Please retry after 86400 seconds"):
+        world.train()
+    assert world.server.total == 1
+
+
 def test_batches_that_are_too_big_are_halved_until_they_fit(server: CustomVisionServer, tmp_path: Path) -> None:
     server.service.limits = replace(S0, request_bytes=20_000)
     world = World(server, tmp_path, plain(COLOURS, 8))

@@ -191,6 +191,13 @@ def test_an_iteration_published_by_hand_under_another_name_is_unpublished_first(
     assert iteration.publish_name == "production"
 
 
+def test_an_iteration_that_was_deleted_in_the_portal_cannot_be_published(world: World) -> None:
+    world.train()
+    world.project.iterations.clear()
+    with pytest.raises(ModelNotFoundError, match="no longer in Custom Vision"):
+        world.trainer.publish("m1")
+
+
 def test_a_publication_whose_answer_was_lost_is_done(world: World) -> None:
     world.train()
     world.server.inject("publish_iteration", Cut(done=True))
