@@ -24,6 +24,8 @@ from imaging_assets_tests.builders import a_picture
 
 TIFF = a_picture(kind="TIFF")
 
+needs_signals = pytest.mark.skipif(os.name != "posix", reason="a process can neither be stopped nor told why it ended there")
+
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
@@ -76,6 +78,7 @@ def test_what_is_wrong_with_an_image_is_told_across_processes(sandbox: Sandbox) 
     assert sandbox.encode(TIFF).status == "resized"
 
 
+@needs_signals
 def test_a_decoder_that_hangs_costs_one_image(sandbox: Sandbox) -> None:
     sandbox.encode(TIFF)
     worker = the_worker(sandbox)
@@ -89,6 +92,7 @@ def test_a_decoder_that_hangs_costs_one_image(sandbox: Sandbox) -> None:
     assert sandbox.encode(TIFF).status == "resized"
 
 
+@needs_signals
 def test_a_decoder_that_dies_costs_one_image(sandbox: Sandbox) -> None:
     sandbox.encode(TIFF)
     worker = the_worker(sandbox)._process
@@ -101,6 +105,7 @@ def test_a_decoder_that_dies_costs_one_image(sandbox: Sandbox) -> None:
     assert sandbox.encode(TIFF).status == "resized"
 
 
+@needs_signals
 def test_a_decoder_that_dies_at_work_costs_one_image(sandbox: Sandbox) -> None:
     sandbox.encode(TIFF)
     worker = the_worker(sandbox)._process
