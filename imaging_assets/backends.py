@@ -107,6 +107,14 @@ def build_on_store(settings: Settings) -> Pipeline:
     return pipeline
 
 
+def trainers(settings: Settings, store: BlobStore) -> dict[str, tuple[Trainer, Predictor]]:
+    """Everybody who can train on this store, by name: the embedded trainer, and Custom Vision where it is named, whatever the profile."""
+    found = {"embedded": _embedded_models(settings, store)}
+    if settings.custom_vision.endpoint:
+        found["custom vision"] = _custom_vision(settings, store)
+    return found
+
+
 def _embedded_store_and_index(settings: Settings, embedder: "ImageEmbedder") -> tuple[BlobStore, SearchIndex]:
     from imaging_assets.embedded.blob_store import DirectoryBlobStore  # noqa: PLC0415
     from imaging_assets.embedded.search_index import SqliteSearchIndex  # noqa: PLC0415
@@ -158,5 +166,12 @@ def _azure_index(settings: Settings, store: BlobStore, embedder: "ImageEmbedder"
 
 
 def _custom_vision(settings: Settings, store: BlobStore) -> tuple[Trainer, Predictor]:
-    del settings, store
-    raise SettingsError('Custom Vision is not behind the ports in this release. Set azure.trainer = "embedded".')
+    from imaging_assets.azure.custom_vision.client import Connection  # noqa: PLC0415
+    from imaging_assets.azure.predictor import CustomVisionPredictor  # noqa: PLC0415
+    from imaging_assets.azure.trainer import CustomVisionTrainer  # noqa: PLC0415
+
+    policy, folder = settings.custom_vision, settings.places.models
+    connection = Connection(policy)
+    least = settings.training.min_images_per_tag
+    trainer = CustomVisionTrainer(store, connection, policy, folder=folder, min_images_per_tag=least)
+    return trainer, CustomVisionPredictor(store, connection, policy, folder=folder)

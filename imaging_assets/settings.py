@@ -21,7 +21,19 @@ from pydantic_settings import SettingsError as UnparsedVariableError
 from typing_extensions import override
 
 from imaging_assets.errors import SettingsError
-from imaging_assets.policies import Azure, Deletions, Labels, Partitions, Places, Resize, Review, Rollout, Sensors, Training
+from imaging_assets.policies import (
+    Azure,
+    CustomVision,
+    Deletions,
+    Labels,
+    Partitions,
+    Places,
+    Resize,
+    Review,
+    Rollout,
+    Sensors,
+    Training,
+)
 
 PROJECT_FILE = Path("imaging.toml")
 """The file a user writes (or `imaging-assets init`), looked for in the current folder."""
@@ -63,6 +75,7 @@ class Settings(BaseSettings):
     sensors: Sensors = Sensors()
     deletions: Deletions = Deletions()
     azure: Azure = Azure()
+    custom_vision: CustomVision = CustomVision()
 
     @classmethod
     @override

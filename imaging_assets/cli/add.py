@@ -3,8 +3,6 @@
 Belongs here: what is uploaded, skipped, refused; the label file that goes with it. Does not: what becomes of the images (`stages/`).
 """
 
-import csv
-import io
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,11 +18,12 @@ from imaging_assets.cli.output import Session, printable
 from imaging_assets.errors import BlobNameError, UsageError
 from imaging_assets.ports.blob_store import BlobStore, check_path
 from imaging_assets.records.images import BlobInfo
+from imaging_assets.records.manifests import AnnotatedImage
 from imaging_assets.settings import remember_start
 from imaging_assets.stages.digests import digest, sha256_of
 from imaging_assets.stages.images.landing import Landing, below_day, day_folder
 from imaging_assets.stages.images.raw import leave_marker
-from imaging_assets.stages.manifests.label_files import clean_tag
+from imaging_assets.stages.manifests.formats import clean_tag, csv_file
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.tables import RESIZED_IMAGES
 
@@ -160,12 +159,9 @@ def _write_labels(pipeline: Pipeline, upload: Upload, day: date) -> str:
     """The label file of an upload, or "" without labels; equal uploads write the same file."""
     if not upload.labelled:
         return ""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("path", "tags", "sha256"))
-    writer.writerows(upload.labelled)
+    said = [AnnotatedImage(line, path, sha256, (tag,)) for line, (path, tag, sha256) in enumerate(upload.labelled, 2)]
     path = f"{pipeline.places.labels}/add-{day}-{digest(upload.labelled)[:8]}.csv"
     store: BlobStore = pipeline.store
     if not store.find(path):
-        store.write(path, text.getvalue().encode())
+        store.write(path, csv_file.write(said, pipeline.labels.separator).encode())
     return path

@@ -75,6 +75,14 @@ def _command(error: typer.TyperException) -> str:
     return str(context.command_path) if context else "imaging-assets"
 
 
+def _tell_version(wanted: bool) -> None:  # noqa: FBT001 - so typer calls it
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - slow, and rarely asked for
+
+        typer.echo(f"imaging-assets {version('imaging-assets')}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     context: typer.Context,
@@ -82,8 +90,12 @@ def options(
         Path | None, typer.Option("--config", metavar="FILE", help="Settings file instead of ./imaging.toml.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", metavar=_FLAG, help="Print one JSON value and nothing else.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", metavar=_FLAG, help="Print the version.", callback=_tell_version, is_eager=True)
+    ] = False,
 ) -> None:
     """Images in blob storage as Dagster assets: resized, tagged, trained, predicted, searchable."""
+    del version  # told before
     context.obj = Session(config, as_json)
 
 
@@ -212,6 +224,71 @@ def review_export(
 
 
 @app.command()
+def export(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to fill; a new one, or one filled before.")],
+    format_name: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="coco, yolo, voc, automl (Azure ML), csv or folders (one per tag).")
+    ],
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="DAY", help="The last day that counts; by default the newest.")
+    ] = None,
+    labels_as_of: Annotated[
+        str | None, typer.Option("--labels-as-of", metavar="TIME", help="Labels as they were known then, as 2026-11-19T12:30Z.")
+    ] = None,
+    images: Annotated[bool, typer.Option("--images/--no-images", metavar=_FLAG, help="Copy the images, too.")] = True,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="FILE", help="Convert this label file, or folder of them, instead; nothing of the store is read."
+        ),
+    ] = None,
+    image_url: Annotated[
+        str,
+        typer.Option(
+            "--image-url", metavar="URL", help="automl: where the images lie for Azure ML, as azureml://…/paths/images/."
+        ),
+    ] = "",
+) -> None:
+    """Write the labelled images, with their split, in the format of another tool; or convert labels from one format to another."""
+    from imaging_assets.cli.export import convert_labels, export_dataset  # noqa: PLC0415
+
+    if source is not None:
+        convert_labels(context.obj, source, folder, format_name, image_url)
+    else:
+        export_dataset(context.obj, folder, format_name, parse_day(as_of), labels_as_of, images=images, image_url=image_url)
+
+
+@app.command()
+def checkout(
+    context: typer.Context,
+    day: Annotated[str, typer.Argument(metavar="DAY", help="The training set as of this day, as 2026-11-19.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to fill; a new one, or one filled before.")],
+    max_per_class: Annotated[
+        int | None, typer.Option("--max-per-class", metavar="NUMBER", min=1, help="At most so many images of each tag.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="NUMBER", help="Chooses which of them.")] = 0,
+) -> None:
+    """Bring a training set to this machine's disk; again, only what changed is fetched, and every file is verified by its hash."""
+    from imaging_assets.cli.checkout import check_out  # noqa: PLC0415
+
+    check_out(context.obj, parse_day(day), folder, max_per_class=max_per_class, seed=seed)
+
+
+@app.command()
+def compare(
+    context: typer.Context,
+    train: Annotated[
+        bool, typer.Option("--train", metavar=_FLAG, help="Let Custom Vision train where it has not; that is billed.")
+    ] = False,
+) -> None:
+    """Show the embedded trainer beside Custom Vision on the same test images; changes nothing that serves."""
+    from imaging_assets.cli.compare import compare_trainers  # noqa: PLC0415
+
+    raise typer.Exit(compare_trainers(context.obj, train=train))
+
+
+@app.command()
 def gc(
     context: typer.Context,
     days: Annotated[
@@ -219,7 +296,7 @@ def gc(
     ] = 7,
     dry_run: Annotated[bool, typer.Option("--dry-run", metavar=_FLAG, help="Only tell what would be deleted.")] = False,
 ) -> None:
-    """Delete resized images and thumbnails that no day refers to; never an original."""
+    """Delete resized images and thumbnails that no day refers to, and training sets of long ago; never an original."""
     from imaging_assets.cli.upkeep import collect_garbage  # noqa: PLC0415
 
     collect_garbage(context.obj, days, dry_run=dry_run)

@@ -18,8 +18,8 @@ from imaging_assets.demo.story import DemoDay, DemoFile
 from imaging_assets.errors import BlobNotFoundError, UsageError
 from imaging_assets.settings import HOME_VARIABLE, Settings, remember_start
 from imaging_assets.stages.days import Days
+from imaging_assets.stages.images.duplicates import duplicate_groups
 from imaging_assets.stages.images.raw import leave_marker
-from imaging_assets.stages.images.resized import duplicate_groups
 from imaging_assets.stages.models.registry import Registry, champion_accuracy
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.search import document_id
@@ -128,7 +128,12 @@ def _tell(session: Session, settings: Settings, summary: dict[str, object], seco
     prefix = f"{HOME_VARIABLE}={settings.home} " if digits else ""
     command = "imaging-assets" if os.environ.get("VIRTUAL_ENV") else ".venv/bin/imaging-assets"
     looks = (
-        ("why IMG_0043.jpg", "search --where predicted=meadow --facet predicted", "search --like PICTURE")
+        (
+            "why IMG_0043.jpg",
+            "search --where predicted=meadow --facet predicted",
+            "search --like PICTURE",
+            "review export tasks.json",
+        )
         if not digits
         else ("search 3",)
     )

@@ -17,7 +17,8 @@ from imaging_assets.stages.images.landing import Landing
 from imaging_assets.stages.images.raw import raw_inputs
 from imaging_assets.stages.images.resized import resized_inputs
 from imaging_assets.stages.insights import vector_inputs
-from imaging_assets.stages.manifests.labels import label_digests, label_files, label_inputs
+from imaging_assets.stages.manifests.labels import label_digests, label_inputs
+from imaging_assets.stages.manifests.sources import label_files
 from imaging_assets.stages.manifests.tagged import tagged_inputs
 from imaging_assets.stages.manifests.training_sets import training_set_inputs
 from imaging_assets.stages.models.iterations import iteration_inputs, training_digest, training_images

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-TEXT, INTEGER, REAL, TIME = pl.String(), pl.Int64(), pl.Float64(), pl.Datetime("us", "UTC")
+TEXT, INTEGER, REAL, BOOLEAN, TIME = pl.String(), pl.Int64(), pl.Float64(), pl.Boolean(), pl.Datetime("us", "UTC")
 REGION = pl.Struct({"tag": pl.String(), "left": REAL, "top": REAL, "width": REAL, "height": REAL})
 
 Migration = Callable[[pl.DataFrame], pl.DataFrame]
@@ -38,11 +38,19 @@ class Table:
     def frame(self, rows: list[dict[str, object]] | pl.DataFrame) -> pl.DataFrame:
         """Rows in declared order and types, sorted by key."""
         frame = rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(rows, schema=dict(self.columns))
-        return frame.select(pl.col(name).cast(kind) for name, kind in self.columns.items()).sort(self.key)
+        frame = frame.select(pl.col(name).cast(kind) for name, kind in self.columns.items())
+        in_order = len(self.key) == 1 and frame[self.key[0]].is_sorted()
+        return frame if in_order else frame.sort(self.key)
 
 
 ARRIVALS = Table("_arrivals", {"path": TEXT, "day": TEXT}, key=("path",))
 """No asset: on which day each blob outside dated folders was first seen."""
+
+
+def _with_looks(frame: pl.DataFrame) -> pl.DataFrame:
+    numbers = [pl.lit(None).alias(name) for name in ("orientation", "sharpness", "brightness", "entropy")]
+    return frame.with_columns(*numbers, problems=pl.lit([], dtype=pl.List(TEXT)))
+
 
 RAW_IMAGES = Table(
     "raw_images",
@@ -65,7 +73,12 @@ RESIZED_IMAGES = Table(
         "format": TEXT,
         "width": INTEGER,  # upright, as landed
         "height": INTEGER,
+        "orientation": INTEGER,  # as landed: 1 to 8, as EXIF counts
         "captured_at": TIME,
+        "sharpness": REAL,
+        "brightness": REAL,
+        "entropy": REAL,
+        "problems": pl.List(TEXT),  # what may be wrong with the picture; never a reason to set it aside
         "resized": TEXT,
         "resized_size": INTEGER,
         "resized_width": INTEGER,
@@ -78,6 +91,8 @@ RESIZED_IMAGES = Table(
     key=("path",),
     # The etag changes when equal bytes are copied or touched; nothing downstream may care.
     timeless=("etag", "decoders"),
+    version=2,
+    migrations={1: _with_looks},
 )
 
 LABEL_RECORDS = Table(
@@ -89,15 +104,28 @@ LABEL_RECORDS = Table(
         "line": INTEGER,
         "selector": TEXT,  # path or name the line gives
         "tags": pl.List(TEXT),
-        "regions": pl.List(REGION),
-        "stated_at": TIME,  # last write of the label file that first said it
+        "regions": pl.List(REGION),  # as the file states them
+        "in_pixels": BOOLEAN,  # regions are in pixels, else fractions
+        "stated_width": INTEGER,  # size of the image by the label file; null when it does not tell
+        "stated_height": INTEGER,
+        "who": TEXT,
+        "stated_at": TIME,  # when it was said by the file, else last write of the file that first said it
         "retracted_at": TIME,
         "status": TEXT,  # bound, unmatched, ambiguous, rejected
-        "reason": TEXT,
+        "reason": TEXT,  # why it is not bound; what is odd about a bound one
         "sha256": TEXT,  # bound for ever at the first match
         "path": TEXT,  # where the bytes were at that match
     },
     key=("file", "line", "statement"),
+    version=2,
+    migrations={
+        1: lambda frame: frame.with_columns(
+            pl.lit(value=False).alias("in_pixels"),
+            pl.lit(None, INTEGER).alias("stated_width"),
+            pl.lit(None, INTEGER).alias("stated_height"),
+            pl.lit("").alias("who"),
+        )
+    },
 )
 
 TAGGED_MANIFESTS = Table(
@@ -111,7 +139,8 @@ TAGGED_MANIFESTS = Table(
         "height": INTEGER,
         "resized": TEXT,
         "tags": pl.List(TEXT),
-        "regions": pl.List(REGION),
+        "regions": pl.List(REGION),  # fractions of the upright image
+        "region_problems": pl.List(TEXT),  # boxes that were cut to the image or left out, and why
         "conflict": TEXT,  # what was stated for equal bytes under other names, or ""
         "label_source": TEXT,
         "label_file": TEXT,
@@ -120,6 +149,8 @@ TAGGED_MANIFESTS = Table(
     },
     key=("path",),
     timeless=("stated_at", "label_line"),
+    version=2,
+    migrations={1: lambda frame: frame.with_columns(pl.lit([], pl.List(TEXT)).alias("region_problems"))},
 )
 
 TRAINING_SETS = Table(
@@ -138,7 +169,8 @@ TRAINING_SETS = Table(
         "reason": TEXT,
     },
     key=("sha256",),
-    timeless=("stated_at",),
+    # Where an image lies is nothing to a training.
+    timeless=("stated_at", "sightings"),
 )
 
 SPLITS = Table(
@@ -208,5 +240,26 @@ def image_vectors(dimensions: int) -> Table:
     return Table(
         "image_vectors",
         {"sha256": TEXT, "embedding_id": TEXT, "vector": pl.Array(pl.Float32(), dimensions)},
+        key=("sha256",),
+    )
+
+
+def label_suspects(dimensions: int) -> Table:
+    """Not an asset: what a second opinion says of the labels of the newest training set, and the vectors it was formed on."""
+    return Table(
+        "label_suspects",
+        {
+            "sha256": TEXT,
+            "day": TEXT,  # of the last sighting
+            "path": TEXT,
+            "tags": pl.List(TEXT),
+            "group": TEXT,
+            "looks_like": pl.List(TEXT),  # the tags it seems to have
+            "lead": REAL,  # 0-1; how far they are ahead of the label
+            "probability": REAL,  # of the least likely of them
+            "suspect": pl.Boolean(),
+            "embedding_id": TEXT,
+            "vector": pl.Array(pl.Float32(), dimensions),
+        },
         key=("sha256",),
     )

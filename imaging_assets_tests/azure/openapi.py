@@ -179,7 +179,7 @@ def _parameter_faults(parameter: Mapping[str, Any], found: Sequence[str] | None)
     if parameter["type"] == "array":
         value = [part for whole in found for part in whole.split(",")]
     elif parameter["type"] in ("integer", "number"):
-        value = float(found[0]) if re.fullmatch(r"-?\d+(\.\d+)?", found[0]) else found[0]
+        value = loads(found[0]) if re.fullmatch(r"-?\d+(\.\d+)?", found[0]) else found[0]
     elif parameter["type"] == "boolean":
         value = {"true": True, "false": False}.get(found[0].lower(), found[0])
     validator = Draft4Validator(schema, format_checker=_FORMATS)

@@ -28,12 +28,18 @@ search      search_documents    daily  azure sqlite      <- image_vectors predic
 """
 
 CHECKS = """
+label_records    label_records_do_not_conflict   once  warns
 label_records    label_records_find_their_images once  warns
+label_records    label_sources_say_something     once  warns
+label_records    label_tags_are_spelt_one_way    once  warns
 raw_images       raw_images_all_have_a_day       once  warns
 resized_images   resized_images_are_complete     daily blocks
 resized_images   resized_images_are_readable     daily warns
 search_documents search_documents_are_accepted   daily warns
+tagged_manifests tagged_regions_lie_inside       daily warns
+training_sets    training_sets_are_ready         daily warns
 training_sets    training_sets_do_not_leak       daily blocks
+training_sets    training_sets_have_no_suspects  daily warns
 """
 
 GRAPH = LOADED.resolve_asset_graph()

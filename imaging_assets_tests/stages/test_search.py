@@ -168,7 +168,7 @@ def test_a_document_says_what_the_manifests_say(tmp_path: Path) -> None:
         sha("one"),
         "passed",
         ["cat", "pet"],
-        "csv",
+        "labels",
         "dog",
         0.5,
         "m1",

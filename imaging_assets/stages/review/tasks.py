@@ -15,6 +15,7 @@ from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
 from imaging_assets.records.models import ClassificationKind
+from imaging_assets.stages.manifests.formats import csv_file
 
 Row = Mapping[str, Any]
 
@@ -27,8 +28,6 @@ _SHOWN_BOX = 0.3
 """Least probability of a box worth correcting rather than drawing anew."""
 
 _HAS_TAG = 0.5
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def label_studio_tasks(rows: Iterable[Row], image_url: str) -> list[dict[str, Any]]:
@@ -93,13 +92,8 @@ def csv_text(rows: Iterable[Row], image_url: str) -> str:
             "probability": f"{first['probability']:.3f}",
             "image": _url(row, image_url),
         }
-        writer.writerow({name: harmless(str(value)) for name, value in cells.items()})
+        writer.writerow({name: csv_file.guarded(str(value)) for name, value in cells.items()})
     return target.getvalue()
-
-
-def harmless(cell: str) -> str:
-    """The cell, with an apostrophe before what a spreadsheet would take for a formula."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
 
 
 def _url(row: Row, image_url: str) -> str:

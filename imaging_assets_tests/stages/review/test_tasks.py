@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from imaging_assets.stages.manifests.label_files import read_csv
+from imaging_assets.stages.manifests.formats import LabelFile, csv_file
+from imaging_assets.stages.manifests.sources import apart
 from imaging_assets.stages.review.tasks import csv_text, label_studio_tasks, labelling_setup
 
 LOCAL = "/data/local-files/?d={path}"
@@ -90,7 +91,7 @@ def test_the_csv_is_a_label_file_once_its_tags_are_filled_in() -> None:
     writer = csv.DictWriter(back, filled[0])
     writer.writeheader()
     writer.writerows(filled)
-    statements, rejected = read_csv("labels/back.csv", back.getvalue().encode("utf-8-sig"), "|")
+    statements, rejected = apart(csv_file.read(LabelFile("labels/back.csv", back.getvalue().encode("utf-8-sig"), "|")))
     assert rejected == []
     assert [(said.sha256, said.path, said.tags) for said in statements] == [
         ("a" * 64, "landing/2026/03/02/a.jpg", ("cow",)),
