@@ -296,7 +296,7 @@ def gc(
     ] = 7,
     dry_run: Annotated[bool, typer.Option("--dry-run", metavar=_FLAG, help="Only tell what would be deleted.")] = False,
 ) -> None:
-    """Delete resized images and thumbnails that no day refers to; never an original."""
+    """Delete resized images and thumbnails that no day refers to, and training sets of long ago; never an original."""
     from imaging_assets.cli.upkeep import collect_garbage  # noqa: PLC0415
 
     collect_garbage(context.obj, days, dry_run=dry_run)

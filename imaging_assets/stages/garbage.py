@@ -2,8 +2,9 @@
 
 Belongs here: the rule. Does not: deleting (`cli/upkeep.py`). Landing place and labels are never looked at.
 
-Garbage is a resized image or thumbnail that no manifest of any day names, and the journal of a run that never continued; each only
-when last written before the given moment, for a run under way writes its blobs before its manifest.
+Garbage is a resized image or thumbnail that no manifest of any day names, the journal of a run that never continued, and a training set
+that neither is one of the newest nor was trained on (each holds all days before it); each only when last written before the given
+moment, for a run under way writes its blobs before its manifest.
 """
 
 from collections.abc import Iterator
@@ -11,7 +12,10 @@ from datetime import datetime
 
 from imaging_assets.records.images import BlobInfo
 from imaging_assets.stages.pipeline import Pipeline
-from imaging_assets.stages.tables import RESIZED_IMAGES
+from imaging_assets.stages.tables import RESIZED_IMAGES, TRAINING_ITERATIONS, TRAINING_SETS
+
+TRAINING_SETS_KEPT = 7
+"""The newest training sets that stay though nothing was trained on them."""
 
 
 def find_garbage(pipeline: Pipeline, before: datetime) -> list[BlobInfo]:
@@ -28,5 +32,15 @@ def _unreferenced(pipeline: Pipeline) -> Iterator[BlobInfo]:
             named |= {*rows["resized"].drop_nulls(), *rows["thumbnail"].drop_nulls()}
     for place in (places.resized, places.thumbnails):
         yield from (blob for blob in store.list_blobs(f"{place}/") if blob.path not in named)
+    yield from _old_training_sets(pipeline)
     for asset in store.list_folders(f"{places.manifests}/"):
         yield from store.list_blobs(f"{places.manifests}/{asset}/_journal/")
+
+
+def _old_training_sets(pipeline: Pipeline) -> Iterator[BlobInfo]:
+    standing = pipeline.manifests.standing(TRAINING_SETS.asset)
+    iterations = pipeline.manifests.newest(TRAINING_ITERATIONS.asset)
+    for day in sorted(standing)[:-TRAINING_SETS_KEPT]:
+        rows = pipeline.manifests.read(iterations[day], TRAINING_ITERATIONS) if day in iterations else None
+        if rows is None or rows.filter(rows["model_id"] != "").is_empty():
+            yield from (manifest.blob for manifest in standing[day])
