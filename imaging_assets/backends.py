@@ -6,6 +6,7 @@ Implementations are imported late, so that a profile costs only what it uses.
 
 from pathlib import Path
 
+from imaging_assets.analyzers import plan
 from imaging_assets.errors import SettingsError
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.settings import Settings
@@ -65,6 +66,7 @@ def _embedded(settings: Settings, store: BlobStore) -> Pipeline:
         manifests=Manifests(store, settings.places.manifests),
         executor=ThreadExecutor(settings.resize.workers),
         embedder=embedder,
+        insights=plan(settings, store),
         trainer=ScikitLearnTrainer(
             store,
             folder=settings.places.models,

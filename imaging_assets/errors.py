@@ -16,6 +16,7 @@
     ├── ConsentRequiredError
     │   └── MassDeletionError     more is gone than a person is likely to have meant
     ├── UnreadableImageError      one image; always turned into a quarantined row
+    ├── AnalysisError             one image of one step; always turned into a row with its error
     ├── LabelFileError            a label file as a whole
     ├── TrainingError             training was started and failed
     ├── ModelNotFoundError        no trained model by that id
@@ -119,6 +120,14 @@ class UnreadableImageError(ImagingError):
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason: QuarantineReason = reason
         self.detail = detail
+
+
+class AnalysisError(ImagingError):
+    """An analyser has no answer for one image; `may_pass` when asking again later may help."""
+
+    def __init__(self, message: str, *, may_pass: bool = False) -> None:
+        super().__init__(message)
+        self.may_pass = may_pass
 
 
 class LabelFileError(ImagingError):

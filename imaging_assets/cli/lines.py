@@ -20,7 +20,7 @@ def lines_of(outcome: RunOutcome) -> list[str]:
 def _said(step: StepOutcome) -> str:
     if step.error:
         return f"FAILED: {step.error}"
-    told = _TOLD[step.asset](step.metadata)
+    told = _TOLD.get(step.asset, _insight)(step.metadata)
     return f"{told} (unchanged)" if step.metadata["unchanged"] else told
 
 
@@ -35,6 +35,10 @@ def _resized(facts: Facts) -> str:
 
 def _vectors(facts: Facts) -> str:
     return f"{facts['images']} images; {facts['images_embedded']} embedded"
+
+
+def _insight(facts: Facts) -> str:
+    return f"{facts['images']} images; {facts['images_analyzed']} analysed" + _changes(facts, "failed")
 
 
 def _labels(facts: Facts) -> str:

@@ -12,7 +12,8 @@ from dagster import MetadataValue
 
 from imaging_assets.stages.images.raw import InventoryReport
 from imaging_assets.stages.images.resized import ResizeReport
-from imaging_assets.stages.insights import VectorReport
+from imaging_assets.stages.insights.steps import StepReport
+from imaging_assets.stages.insights.vectors import VectorReport
 from imaging_assets.stages.manifests.labels import LabelReport
 from imaging_assets.stages.manifests.tagged import TaggedReport
 from imaging_assets.stages.manifests.training_sets import TrainingSetReport
@@ -67,6 +68,14 @@ def of_vectors(report: VectorReport) -> Metadata:
     return _numbers(images=report.images, images_embedded=report.embedded) | {
         "embedding": MetadataValue.text(report.embedding_id)
     }
+
+
+def of_step(report: StepReport) -> Metadata:
+    """Any other step of the group insights."""
+    metadata = _numbers(images=report.images, images_analyzed=report.analyzed, failed=report.failed)
+    if report.errors:
+        metadata["failed_because"] = table(["image", "reason"], report.errors)
+    return metadata | {"analyzer": MetadataValue.text(report.analyzer_id)}
 
 
 def of_labels(report: LabelReport) -> Metadata:

@@ -12,6 +12,7 @@ from imaging_assets.ports.executor import Executor
 from imaging_assets.ports.predictor import Predictor
 from imaging_assets.ports.search_index import SearchIndex
 from imaging_assets.ports.trainer import Trainer
+from imaging_assets.stages.insights.plan import Plan
 from imaging_assets.stages.state import Manifests
 
 
@@ -23,6 +24,7 @@ class Pipeline:
     manifests: Manifests
     executor: Executor
     embedder: ImageEmbedder
+    insights: Plan
     trainer: Trainer
     predictor: Predictor
     index: SearchIndex

@@ -17,9 +17,8 @@ from imaging_assets.embedded.predictor import OnnxPredictor
 from imaging_assets.embedded.search_index import SqliteSearchIndex
 from imaging_assets.records.predictions import Scored
 from imaging_assets.records.search import Document, DocumentResult
-from imaging_assets.stages.days import CHAIN
 from imaging_assets.stages.pipeline import Pipeline
-from imaging_assets_tests.builders import DAY, a_picture, a_pipeline, land, state_labels
+from imaging_assets_tests.builders import CHAIN, DAY, a_picture, a_pipeline, land, state_labels
 from imaging_assets_tests.defs.in_process import EVERYTHING, a_short_history, checks_of, errors_of, metadata_of, run_day
 from imaging_assets_tests.doubles import CountingBlobStore, over
 

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from imaging_assets.defs import metadata
+from imaging_assets.defs.assets.insights import PLAN
 from imaging_assets.defs.partitions import DAILY
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.search import DaySources, index_day
@@ -13,6 +14,7 @@ from imaging_assets.stages.tables import SEARCH_DOCUMENTS
 @dg.asset(
     partitions_def=DAILY,
     group_name="search",
+    ins={step: dg.AssetIn() for step in PLAN.order},
     kinds={"sqlite", "azure"},
     owners=["team:imaging"],
     io_manager_key="manifests",
@@ -20,13 +22,13 @@ from imaging_assets.stages.tables import SEARCH_DOCUMENTS
 )
 def search_documents(
     resized_images: Manifest,
-    image_vectors: Manifest,
     tagged_manifests: Manifest,
     predictions: Manifest,
     pipeline: dg.ResourceParam[Pipeline],
+    **insights: Manifest,
 ) -> dg.MaterializeResult[Draft]:
     """One document per usable image in the search index; only what changed is sent, and what is gone is deleted."""
-    sources = DaySources(resized=resized_images, vectors=image_vectors, tagged=tagged_manifests, predictions=predictions)
+    sources = DaySources(resized=resized_images, tagged=tagged_manifests, predictions=predictions, insights=insights)
     draft, report = index_day(pipeline, sources)
     return metadata.materialized(draft, metadata.of_search(report))
 

@@ -1,6 +1,6 @@
-"""Steps of the group *insights*: what can be said about an image without the user's tags.
+"""Step `image_vectors`: one vector per distinct image, so that look-alikes are found.
 
-Belongs here: `image_vectors`; texts, tags and faces join as they land. Does not: how an image is read (`ports/analyzer.py`).
+Belongs here: which vectors are carried over, which are made. Does not: how one is made (`ports/analyzer.py`).
 """
 
 from dataclasses import dataclass
