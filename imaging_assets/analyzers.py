@@ -145,7 +145,7 @@ def _made(setting: str, make: Callable[..., Any], around: Surroundings | None, o
     try:
         inspect.signature(make).bind(*places, **options)
         return make(*places, **options)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise SettingsError(f"{setting}.options: {error}. Correct the options; docs/insights.md lists them.") from error
 
 
