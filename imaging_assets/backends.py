@@ -54,6 +54,7 @@ def build_on_store(settings: Settings) -> Pipeline:
 
 def _embedded(settings: Settings, store: BlobStore) -> Pipeline:
     from imaging_assets.embedded.analyzer import GradientEmbedder  # noqa: PLC0415
+    from imaging_assets.embedded.catalog import SqlCatalog  # noqa: PLC0415
     from imaging_assets.embedded.executor import ThreadExecutor  # noqa: PLC0415
     from imaging_assets.embedded.predictor import OnnxPredictor  # noqa: PLC0415
     from imaging_assets.embedded.search_index import SqliteSearchIndex  # noqa: PLC0415
@@ -76,6 +77,7 @@ def _embedded(settings: Settings, store: BlobStore) -> Pipeline:
         ),
         predictor=OnnxPredictor(store, folder=settings.places.models),
         index=SqliteSearchIndex(settings.home / "search", dimensions=embedder.dimensions, embedding_id=embedder.embedding_id),
+        catalog=SqlCatalog(settings.catalog.url.get_secret_value() or f"sqlite:///{settings.home / 'catalog.db'}"),
         places=settings.places,
         resize=settings.resize,
         labels=settings.labels,

@@ -20,6 +20,7 @@
     ├── LabelFileError            a label file as a whole
     ├── TrainingError             training was started and failed
     ├── ModelNotFoundError        no trained model by that id
+    ├── CatalogError              the SQL catalogue cannot be reached or is of a later release
     └── SearchIndexError
         └── QueryError            a query names an unknown field or a bad page
 
@@ -142,9 +143,13 @@ class ModelNotFoundError(ImagingError):
     """No trained model by that id."""
 
 
+class CatalogError(ImagingError):
+    """The SQL catalogue cannot be reached, or a later release made it."""
+
+
 class SearchIndexError(ImagingError):
     """The search index refused or failed."""
 
 
 class QueryError(SearchIndexError):
-    """A query names an unknown field, an unsupported operation or a bad page."""
+    """A query names an unknown field, an unsupported operation or a bad page, or is no select statement."""

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 
 class _Group(BaseModel):
@@ -99,6 +99,15 @@ class Insights(_Group):
             if not re.fullmatch(r"[a-z][a-z0-9_]{2,60}", name):
                 raise ValueError(f"{name!r} is no name of a step: use small letters, digits and _")
         return value
+
+
+class Catalog(_Group):
+    """Where the SQL catalogue is."""
+
+    url: SecretStr = Field(
+        SecretStr(""),
+        description="Database, as `postgresql+psycopg://user:password@host/name`; by default SQLite in the state folder.",
+    )
 
 
 class Labels(_Group):

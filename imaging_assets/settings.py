@@ -19,7 +19,7 @@ from pydantic_settings import SettingsError as UnparsedVariableError
 from typing_extensions import override
 
 from imaging_assets.errors import SettingsError
-from imaging_assets.policies import Deletions, Insights, Labels, Partitions, Places, Resize, Rollout, Sensors, Training
+from imaging_assets.policies import Catalog, Deletions, Insights, Labels, Partitions, Places, Resize, Rollout, Sensors, Training
 
 PROJECT_FILE = Path("imaging.toml")
 """The file a user writes (or `imaging-assets init`), looked for in the current folder."""
@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     places: Places = Places()
     resize: Resize = Resize()
     insights: Insights = Insights()
+    catalog: Catalog = Catalog()
     labels: Labels = Labels()
     training: Training = Training()
     rollout: Rollout = Rollout()

@@ -14,6 +14,7 @@ from PIL import Image
 from imaging_assets.analyzers import plan
 from imaging_assets.backends import build, create_store
 from imaging_assets.settings import Settings
+from imaging_assets.stages.catalog import catalog_day
 from imaging_assets.stages.days import chain
 from imaging_assets.stages.images.raw import leave_marker, take_inventory
 from imaging_assets.stages.images.resized import resize_day
@@ -94,4 +95,5 @@ def run_chain(pipeline: Pipeline, day: str = DAY) -> dict[str, Any]:
         predictions=manifests.find("predictions", day),
     )
     commit("search_documents", index_day(pipeline, sources))
+    commit("image_catalog", catalog_day(pipeline, sources))
     return reports

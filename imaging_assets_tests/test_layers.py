@@ -38,7 +38,7 @@ THIRD_PARTIES: dict[str, set[str]] = {
     "ports": {"numpy", "typing_extensions"},
     "stages": PILLOW_AND_TABLES,
     "embedded": PILLOW_AND_TABLES
-    | {"sklearn", "skl2onnx", "onnx", "onnxruntime", "filelock", "threadpoolctl", "typing_extensions"},
+    | {"sklearn", "skl2onnx", "onnx", "onnxruntime", "filelock", "threadpoolctl", "sqlalchemy", "typing_extensions"},
     "azure": {"azure", "typing_extensions"},
     "settings": {"pydantic", "pydantic_settings", "typing_extensions"},
     "analyzers": set(),

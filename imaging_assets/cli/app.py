@@ -191,6 +191,22 @@ def why(
 
 
 @app.command()
+def sql(
+    context: typer.Context,
+    statement: Annotated[
+        str,
+        typer.Argument(
+            metavar="STATEMENT", help="A select statement over image_catalog, pipeline_output, or any asset's manifests."
+        ),
+    ],
+) -> None:
+    """Ask the catalogue or the manifests in SQL; nothing can be changed."""
+    from imaging_assets.cli.sql import ask  # noqa: PLC0415
+
+    ask(context.obj, statement)
+
+
+@app.command()
 def gc(
     context: typer.Context,
     days: Annotated[

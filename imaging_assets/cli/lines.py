@@ -76,6 +76,10 @@ def _documents(facts: Facts) -> str:
     return f"{facts['documents']} documents; {facts['sent']} sent, {facts['deleted']} deleted" + _changes(facts, "rejected")
 
 
+def _catalog(facts: Facts) -> str:
+    return f"{facts['rows']} rows; {facts['written']} written, {facts['deleted']} deleted"
+
+
 def _changes(facts: Facts, *names: str) -> str:
     told = ", ".join(f"{facts[name]} {name}" for name in names if facts[name])
     return f"; {told}" if told else ""
@@ -91,4 +95,5 @@ _TOLD: dict[str, Callable[[Facts], str]] = {
     "training_iterations": _iteration,
     "predictions": _predictions,
     "search_documents": _documents,
+    "image_catalog": _catalog,
 }

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 from dagster import MetadataValue
 
+from imaging_assets.stages.catalog import CatalogReport
 from imaging_assets.stages.images.raw import InventoryReport
 from imaging_assets.stages.images.resized import ResizeReport
 from imaging_assets.stages.insights.steps import StepReport
@@ -154,6 +155,11 @@ def of_search(report: SearchReport) -> Metadata:
     if report.errors:
         metadata["rejected_because"] = table(["path", "reason"], report.errors)
     return metadata | {"index_generation": MetadataValue.text(report.generation)}
+
+
+def of_catalog(report: CatalogReport) -> Metadata:
+    """`image_catalog`."""
+    return _numbers(rows=report.rows, written=report.written, deleted=report.deleted)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> MetadataValue[Any]:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
-from imaging_assets.errors import MassDeletionError
+from imaging_assets.errors import CatalogError, MassDeletionError
 from imaging_assets.records.images import BlobInfo
+from imaging_assets.stages.catalog import catalog_inputs
 from imaging_assets.stages.digests import digest, rows_digest
 from imaging_assets.stages.images.raw import landed, landing_days, raw_inputs
 from imaging_assets.stages.images.resized import resized_inputs
@@ -29,8 +30,8 @@ from imaging_assets.stages.state import ALL, Manifest
 from imaging_assets.stages.tables import RAW_IMAGES, TRAINING_SETS
 
 _BEFORE = ("raw_images", "resized_images")
-_AFTER = ("label_records", "tagged_manifests", "predictions", "search_documents")
-_MADE_OF_ALL = ("search_documents",)
+_AFTER = ("label_records", "tagged_manifests", "predictions", "search_documents", "image_catalog")
+_MADE_OF_ALL = ("search_documents", "image_catalog")
 """Steps that read what all others of the day write."""
 
 
@@ -141,6 +142,7 @@ class Days:
             wanted["predictions"] = self._wanted_predictions(day, resized)
             if sources := self._sources(day):
                 wanted["search_documents"] = document_inputs(self.pipeline, sources)
+                wanted["image_catalog"] = self._wanted_catalog(day, sources)
         # A step whose inputs do not stand yet is behind too, but says nothing new about what is wanted.
         behind = {
             step
@@ -188,6 +190,20 @@ class Days:
             return tagged_inputs(resized, self.labels_of.get(day, ""))
         stands = self._stands("tagged_manifests", day)
         return stands.inputs if stands else ""
+
+    def _wanted_catalog(self, day: str, sources: DaySources) -> str:
+        """While the database cannot be reached, what stands does: images must not wait for it."""
+        stands = self._stands("image_catalog", day)
+        if self._catalog_id or stands is None:
+            return catalog_inputs(self._catalog_id, sources)
+        return stands.inputs
+
+    @cached_property
+    def _catalog_id(self) -> str:
+        try:
+            return self.pipeline.catalog.catalog_id
+        except CatalogError:
+            return ""
 
     def _predicted(self, day: str, resized: Manifest) -> bool:
         """Whether the day was predicted as it is now, by any model or in want of one."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from imaging_assets.policies import Deletions, Labels, Places, Resize, Rollout, Training
 from imaging_assets.ports.analyzer import ImageEmbedder
 from imaging_assets.ports.blob_store import BlobStore
+from imaging_assets.ports.catalog import Catalog
 from imaging_assets.ports.executor import Executor
 from imaging_assets.ports.predictor import Predictor
 from imaging_assets.ports.search_index import SearchIndex
@@ -28,6 +29,7 @@ class Pipeline:
     trainer: Trainer
     predictor: Predictor
     index: SearchIndex
+    catalog: Catalog
     places: Places
     resize: Resize
     labels: Labels

@@ -24,6 +24,7 @@ manifests   training_sets       daily  parquet           <- tagged_manifests
 models      published_model     once   onnx              <- training_iterations
 models      training_iterations daily  onnx scikitlearn  <- training_sets
 predictions predictions         daily  onnx parquet      <- published_model resized_images
+search      image_catalog       daily  sql               <- image_tags image_vectors predictions resized_images tagged_manifests
 search      search_documents    daily  azure sqlite      <- image_tags image_vectors predictions resized_images tagged_manifests
 """
 

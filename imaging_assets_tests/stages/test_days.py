@@ -96,6 +96,10 @@ def _rebuild(pipeline: Pipeline) -> None:
     pipeline.index.promote()
 
 
+def _lose_catalog(pipeline: Pipeline) -> None:
+    Path(pipeline.catalog.query("pragma database_list").rows[0][2]).unlink()
+
+
 def _forget(asset: str) -> Callable[[Pipeline], None]:
     def forget(pipeline: Pipeline) -> None:
         pipeline.store.delete(pipeline.manifests.find(asset, DAY).blob.path)
@@ -116,13 +120,15 @@ AFTER_RESIZED = tuple(step for step in CHAIN[2:] if step != "label_records")
         (_label_another_day, ()),
         (_publish, ("predictions",)),
         (_rebuild, ("search_documents",)),
+        (_lose_catalog, ("image_catalog",)),
         (_forget("raw_images"), CHAIN),
         (_forget("resized_images"), ("resized_images", *AFTER_RESIZED)),
-        (_forget("image_vectors"), ("image_vectors", "search_documents")),
-        (_forget("image_tags"), ("image_tags", "search_documents")),
-        (_forget("tagged_manifests"), ("tagged_manifests", "search_documents")),
-        (_forget("predictions"), ("predictions", "search_documents")),
+        (_forget("image_vectors"), ("image_vectors", "search_documents", "image_catalog")),
+        (_forget("image_tags"), ("image_tags", "search_documents", "image_catalog")),
+        (_forget("tagged_manifests"), ("tagged_manifests", "search_documents", "image_catalog")),
+        (_forget("predictions"), ("predictions", "search_documents", "image_catalog")),
         (_forget("search_documents"), ("search_documents",)),
+        (_forget("image_catalog"), ("image_catalog",)),
     ],
     ids=[
         "added",
@@ -132,6 +138,7 @@ AFTER_RESIZED = tuple(step for step in CHAIN[2:] if step != "label_records")
         "labelled elsewhere",
         "published",
         "rebuilt",
+        "catalogue lost",
         *(f"{asset} lost" for asset in CHAIN if asset != "label_records"),
     ],
 )
@@ -257,9 +264,9 @@ def test_two_days_never_want_the_same(tmp_path: Path) -> None:
     [
         (CHAIN, CHAIN),
         (("resized_images", "image_vectors"), CHAIN),
-        (("tagged_manifests",), ("tagged_manifests", "search_documents")),
-        (("predictions", "search_documents"), ("predictions", "search_documents")),
-        (("search_documents",), ("search_documents",)),
+        (("tagged_manifests",), ("tagged_manifests", "search_documents", "image_catalog")),
+        (("predictions", "search_documents"), ("predictions", "search_documents", "image_catalog")),
+        (("search_documents",), ("search_documents", "image_catalog")),
     ],
 )
 def test_what_to_run_is_the_chain_or_the_steps_and_their_documents(
@@ -289,7 +296,7 @@ def test_a_run_killed_at_any_change_leaves_a_day_that_is_behind_and_can_be_finis
             run_chain(over(pipeline, FailingBlobStore(pipeline.store, killed_after)))
         left = steps(pipeline)
         assert left, killed_after
-        assert left[-1] == "search_documents"
+        assert left[-1] == "image_catalog"
 
         run_chain(pipeline)
 

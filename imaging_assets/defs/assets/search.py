@@ -5,6 +5,7 @@ import dagster as dg
 from imaging_assets.defs import metadata
 from imaging_assets.defs.assets.insights import PLAN
 from imaging_assets.defs.partitions import DAILY
+from imaging_assets.stages.catalog import catalog_day
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.search import DaySources, index_day
 from imaging_assets.stages.state import Draft, Manifest
@@ -31,6 +32,27 @@ def search_documents(
     sources = DaySources(resized=resized_images, tagged=tagged_manifests, predictions=predictions, insights=insights)
     draft, report = index_day(pipeline, sources)
     return metadata.materialized(draft, metadata.of_search(report))
+
+
+@dg.asset(
+    partitions_def=DAILY,
+    ins={step: dg.AssetIn() for step in PLAN.order},
+    group_name="search",
+    kinds={"sql"},
+    owners=["team:imaging"],
+    io_manager_key="manifests",
+)
+def image_catalog(
+    resized_images: Manifest,
+    tagged_manifests: Manifest,
+    predictions: Manifest,
+    pipeline: dg.ResourceParam[Pipeline],
+    **insights: Manifest,
+) -> dg.MaterializeResult[Draft]:
+    """One row per landed image in a SQL table, with all that the steps say about it; written and deleted with its day."""
+    sources = DaySources(resized=resized_images, tagged=tagged_manifests, predictions=predictions, insights=insights)
+    draft, report = catalog_day(pipeline, sources)
+    return metadata.materialized(draft, metadata.of_catalog(report))
 
 
 @dg.asset_check(asset=search_documents, partitions_def=DAILY)
