@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imaging_assets.errors import SettingsError
 from imaging_assets.policies import InsightStep
@@ -20,6 +20,10 @@ from imaging_assets.ports.analyzer import ImageAnalyzer
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.settings import Settings
 from imaging_assets.stages.insights.plan import VECTORS, Plan, Step, in_order
+
+if TYPE_CHECKING:
+    from imaging_assets.embedded.analyzers.face_prints import FacePrinter
+    from imaging_assets.embedded.analyzers.faces import FaceDetector
 
 ENTRY_POINTS = "imaging_assets.steps"
 """Group under which installed packages offer steps."""
@@ -61,8 +65,54 @@ def _tags(_around: Surroundings, *, model: str = "", labels: str = "", **options
     return TagAnalyzer(OnnxClassifier(Path(model), Path(labels), **options))
 
 
+def _texts(_around: Surroundings, **options: Any) -> ImageAnalyzer:
+    from imaging_assets.embedded.analyzers.texts import TextAnalyzer  # noqa: PLC0415
+
+    return TextAnalyzer(**options)
+
+
+def _faces(around: Surroundings, **options: Any) -> ImageAnalyzer:
+    from imaging_assets.embedded.analyzers.faces import FaceAnalyzer  # noqa: PLC0415
+
+    return FaceAnalyzer(_detector(**options), around.store, around.settings.places.crops)
+
+
+def _face_prints(_around: Surroundings, **options: Any) -> ImageAnalyzer:
+    from imaging_assets.embedded.analyzers.face_prints import FacePrintAnalyzer  # noqa: PLC0415
+
+    return FacePrintAnalyzer(_printer(**options))
+
+
+def _face_matches(around: Surroundings, *, minimum: float = 0.5) -> ImageAnalyzer:
+    from imaging_assets.embedded.analyzers.face_prints import FaceMatchAnalyzer  # noqa: PLC0415
+
+    steps = around.settings.insights.steps
+    detector, printer = (steps.get(name, InsightStep()).options for name in ("image_faces", "face_prints"))
+    return FaceMatchAnalyzer(
+        around.store, around.settings.places.persons, _detector(**detector), _printer(**printer), minimum=minimum
+    )
+
+
+def _detector(*, model: str = "", **options: Any) -> "FaceDetector":
+    from imaging_assets.embedded.analyzers.faces import CascadeDetector, YuNetDetector  # noqa: PLC0415
+
+    return YuNetDetector(Path(model), **options) if model else CascadeDetector(**options)
+
+
+def _printer(*, model: str = "", **options: Any) -> "FacePrinter":
+    from imaging_assets.embedded.analyzers.face_prints import FacePrinter  # noqa: PLC0415
+
+    if not model:
+        raise SettingsError("Face prints need an ONNX model of your own. Name it in insights.steps.face_prints.options.model.")
+    return FacePrinter(Path(model), **options)
+
+
 BUILT_IN: Mapping[str, BuiltIn] = {
     "image_tags": BuiltIn(_tags, on=True),
+    "image_texts": BuiltIn(_texts, module="rapidocr", extra="ocr"),
+    "image_faces": BuiltIn(_faces, module="cv2", extra="faces"),
+    "face_prints": BuiltIn(_face_prints, module="cv2", extra="faces"),
+    "face_matches": BuiltIn(_face_matches, module="cv2", extra="faces"),
 }
 """By the name of the step; another step may use the same analyser by that name."""
 

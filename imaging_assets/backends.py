@@ -84,4 +84,5 @@ def _embedded(settings: Settings, store: BlobStore) -> Pipeline:
         training=settings.training,
         rollout=settings.rollout,
         deletions=settings.deletions,
+        crop_days=settings.insights.crop_days,
     )

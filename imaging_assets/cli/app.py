@@ -214,10 +214,20 @@ def gc(
     ] = 7,
     dry_run: Annotated[bool, typer.Option("--dry-run", metavar=_FLAG, help="Only tell what would be deleted.")] = False,
 ) -> None:
-    """Delete resized images and thumbnails that no day refers to; never an original."""
+    """Delete resized images, thumbnails and crops that no day refers to; never an original."""
     from imaging_assets.cli.upkeep import collect_garbage  # noqa: PLC0415
 
     collect_garbage(context.obj, days, dry_run=dry_run)
+
+
+@app.command()
+def forget(
+    context: typer.Context, person: Annotated[str, typer.Argument(metavar="PERSON", help="Folder of reference pictures.")]
+) -> None:
+    """Forget a person: delete the reference pictures, and the name from every day that says it."""
+    from imaging_assets.cli.forget import forget_person  # noqa: PLC0415
+
+    raise typer.Exit(forget_person(context.obj, person))
 
 
 @app.command()

@@ -36,3 +36,4 @@ class Pipeline:
     training: Training
     rollout: Rollout
     deletions: Deletions
+    crop_days: float | None = None
