@@ -78,11 +78,13 @@ def _embedded(settings: Settings, store: BlobStore) -> Pipeline:
         predictor=OnnxPredictor(store, folder=settings.places.models),
         index=SqliteSearchIndex(settings.home / "search", dimensions=embedder.dimensions, embedding_id=embedder.embedding_id),
         catalog=SqlCatalog(settings.catalog.url.get_secret_value() or f"sqlite:///{settings.home / 'catalog.db'}"),
+        partitions=settings.partitions,
         places=settings.places,
         resize=settings.resize,
         labels=settings.labels,
         training=settings.training,
         rollout=settings.rollout,
+        review=settings.review,
         deletions=settings.deletions,
         crop_days=settings.insights.crop_days,
     )

@@ -21,6 +21,9 @@
     ├── TrainingError             training was started and failed
     ├── ModelNotFoundError        no trained model by that id
     ├── CatalogError              the SQL catalogue cannot be reached or is of a later release
+    ├── ServiceError              an outside service refused, failed, or gave no answer
+    │   ├── AccessDeniedError     it does not accept the key or identity
+    │   └── QuotaError            a limit of its tier is reached
     └── SearchIndexError
         └── QueryError            a query names an unknown field or a bad page
 
@@ -29,6 +32,8 @@ Errors of third parties are translated where they arise (a port's implementation
 
 from typing import Literal
 
+from typing_extensions import override
+
 QuarantineReason = Literal[
     "empty file",
     "unsupported format",
@@ -36,6 +41,8 @@ QuarantineReason = Literal[
     "truncated",
     "too many pixels",
     "cannot fit",
+    "decoder took too long",
+    "decoder died",
     "gone while reading",
 ]
 """The closed list of reasons an image is set aside for."""
@@ -122,6 +129,10 @@ class UnreadableImageError(ImagingError):
         self.reason: QuarantineReason = reason
         self.detail = detail
 
+    @override
+    def __reduce__(self) -> tuple[type["UnreadableImageError"], tuple[QuarantineReason, str]]:
+        return (UnreadableImageError, (self.reason, self.detail))  # it travels between processes
+
 
 class AnalysisError(ImagingError):
     """An analyser has no answer for one image; `may_pass` when asking again later may help."""
@@ -145,6 +156,26 @@ class ModelNotFoundError(ImagingError):
 
 class CatalogError(ImagingError):
     """The SQL catalogue cannot be reached, or a later release made it."""
+
+
+class ServiceError(ImagingError):
+    """An outside service that trains or predicts refused, failed, or gave no answer.
+
+    `status` is the HTTP status (None: no answer came) and `code` the service's own name of the error, or "".
+    """
+
+    def __init__(self, message: str, status: int | None = None, code: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+class AccessDeniedError(ServiceError):
+    """The service does not accept the key or identity."""
+
+
+class QuotaError(ServiceError):
+    """A limit of the service's tier is reached."""
 
 
 class SearchIndexError(ImagingError):

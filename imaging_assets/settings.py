@@ -19,7 +19,21 @@ from pydantic_settings import SettingsError as UnparsedVariableError
 from typing_extensions import override
 
 from imaging_assets.errors import SettingsError
-from imaging_assets.policies import Catalog, Deletions, Insights, Labels, Partitions, Places, Resize, Rollout, Sensors, Training
+from imaging_assets.policies import (
+    Azure,
+    Catalog,
+    CustomVision,
+    Deletions,
+    Insights,
+    Labels,
+    Partitions,
+    Places,
+    Resize,
+    Review,
+    Rollout,
+    Sensors,
+    Training,
+)
 
 PROJECT_FILE = Path("imaging.toml")
 """The file a user writes (or `imaging-assets init`), looked for in the current folder."""
@@ -53,8 +67,11 @@ class Settings(BaseSettings):
     labels: Labels = Labels()
     training: Training = Training()
     rollout: Rollout = Rollout()
+    review: Review = Review()
     sensors: Sensors = Sensors()
     deletions: Deletions = Deletions()
+    azure: Azure = Azure()
+    custom_vision: CustomVision = CustomVision()
 
     @classmethod
     @override

@@ -15,6 +15,7 @@ from imaging_assets.analyzers import plan
 from imaging_assets.backends import build, create_store
 from imaging_assets.settings import Settings
 from imaging_assets.stages.catalog import catalog_day
+from imaging_assets.stages.day_sources import DaySources
 from imaging_assets.stages.days import chain
 from imaging_assets.stages.images.raw import leave_marker, take_inventory
 from imaging_assets.stages.images.resized import resize_day
@@ -25,7 +26,8 @@ from imaging_assets.stages.manifests.labels import refresh_labels
 from imaging_assets.stages.manifests.tagged import tag_day
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.predictions import predict_day
-from imaging_assets.stages.search import DaySources, index_day
+from imaging_assets.stages.review.queues import queue_day
+from imaging_assets.stages.search import index_day
 from imaging_assets.stages.state import ALL, Draft, Manifest
 
 DAY = "2026-03-02"
@@ -94,6 +96,7 @@ def run_chain(pipeline: Pipeline, day: str = DAY) -> dict[str, Any]:
         tagged=manifests.find("tagged_manifests", day),
         predictions=manifests.find("predictions", day),
     )
+    commit("review_queues", queue_day(pipeline, sources))
     commit("search_documents", index_day(pipeline, sources))
     commit("image_catalog", catalog_day(pipeline, sources))
     return reports

@@ -32,25 +32,15 @@ MAY_IMPORT: dict[str, set[str]] = {
 PILLOW_AND_TABLES = {"numpy", "PIL", "polars"}
 THIRD_PARTIES: dict[str, set[str]] = {
     "records": {"numpy"},
-    "errors": set(),
+    "errors": {"typing_extensions"},
     "policies": {"pydantic"},
     "__init__": set(),
     "ports": {"numpy", "typing_extensions"},
-    "stages": PILLOW_AND_TABLES,
+    "stages": PILLOW_AND_TABLES | {"defusedxml", "ijson", "pi_heif", "simplejpeg", "yaml"},
     "embedded": PILLOW_AND_TABLES
-    | {
-        "sklearn",
-        "skl2onnx",
-        "onnx",
-        "onnxruntime",
-        "filelock",
-        "threadpoolctl",
-        "sqlalchemy",
-        "cv2",
-        "rapidocr",
-        "typing_extensions",
-    },
-    "azure": {"azure", "typing_extensions"},
+    | {"sklearn", "skl2onnx", "onnx", "onnxruntime", "filelock", "threadpoolctl", "typing_extensions"}
+    | {"cv2", "rapidocr", "sqlalchemy"},
+    "azure": {"azure", "msrest", "numpy", "requests", "PIL", "typing_extensions"},
     "settings": {"pydantic", "pydantic_settings", "typing_extensions"},
     "analyzers": set(),
     "backends": set(),

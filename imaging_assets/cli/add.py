@@ -3,8 +3,6 @@
 Belongs here: what is uploaded, skipped, refused; the label file that goes with it. Does not: what becomes of the images (`stages/`).
 """
 
-import csv
-import io
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,10 +18,12 @@ from imaging_assets.cli.output import Session, printable
 from imaging_assets.errors import BlobNameError, UsageError
 from imaging_assets.ports.blob_store import BlobStore, check_path
 from imaging_assets.records.images import BlobInfo
+from imaging_assets.records.manifests import AnnotatedImage
 from imaging_assets.settings import remember_start
 from imaging_assets.stages.digests import digest, sha256_of
-from imaging_assets.stages.images.raw import day_folder, day_of_path, leave_marker
-from imaging_assets.stages.manifests.label_files import clean_tag
+from imaging_assets.stages.images.landing import Landing, below_day, day_folder
+from imaging_assets.stages.images.raw import leave_marker
+from imaging_assets.stages.manifests.formats import clean_tag, csv_file
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.tables import RESIZED_IMAGES
 
@@ -131,10 +131,10 @@ class _Landed:
         self._pipeline = pipeline
         self._by_name: dict[str, list[BlobInfo]] = defaultdict(list)
         self._digests: dict[str, dict[str, tuple[str, str]]] = {}
-        landing = f"{pipeline.places.landing}/"
-        for blob in pipeline.store.list_blobs(landing):
-            if day_of_path(pipeline, blob.path):
-                self._by_name[blob.path.removeprefix(landing).split("/", 3)[3]].append(blob)
+        self._landing = Landing(pipeline)
+        for blob in pipeline.store.list_blobs(f"{pipeline.places.landing}/"):
+            if self._landing.day_of(blob.path):
+                self._by_name[below_day(pipeline, blob.path)].append(blob)
 
     def has(self, name: str, size: int, sha256: str) -> bool:
         """Whether these bytes are there under this name, on any day."""
@@ -146,7 +146,7 @@ class _Landed:
         return sha256 if etag == blob.etag else sha256_of(self._pipeline.store.read(blob.path).data)
 
     def _known(self, path: str) -> dict[str, tuple[str, str]]:
-        day = day_of_path(self._pipeline, path) or ""
+        day = self._landing.day_of(path) or ""
         if day not in self._digests:
             manifests = self._pipeline.manifests
             manifest = manifests.look_up(RESIZED_IMAGES.asset, day)
@@ -159,12 +159,9 @@ def _write_labels(pipeline: Pipeline, upload: Upload, day: date) -> str:
     """The label file of an upload, or "" without labels; equal uploads write the same file."""
     if not upload.labelled:
         return ""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("path", "tags", "sha256"))
-    writer.writerows(upload.labelled)
+    said = [AnnotatedImage(line, path, sha256, (tag,)) for line, (path, tag, sha256) in enumerate(upload.labelled, 2)]
     path = f"{pipeline.places.labels}/add-{day}-{digest(upload.labelled)[:8]}.csv"
     store: BlobStore = pipeline.store
     if not store.find(path):
-        store.write(path, text.getvalue().encode())
+        store.write(path, csv_file.write(said, pipeline.labels.separator).encode())
     return path

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -27,6 +27,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+review_app = typer.Typer(help="What people should look at next.", no_args_is_help=True)
+app.add_typer(review_app, name="review")
 
 Day = Annotated[str | None, typer.Option("--day", metavar="DAY", help="One day, as 2026-11-19.")]
 Since = Annotated[str | None, typer.Option("--since", metavar="DAY", help="First day of a range.")]
@@ -188,6 +191,24 @@ def why(
     from imaging_assets.cli.why import tell_story  # noqa: PLC0415
 
     tell_story(context.obj, image)
+
+
+@review_app.command("export")
+def review_export(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="File to write; tasks.json, or queue.csv for a spreadsheet.")],
+    top: Annotated[int | None, typer.Option("--top", metavar="NUMBER", min=1, help="So many images at most.")] = None,
+    since: Since = None,
+    until: Until = None,
+    chosen: Annotated[
+        Literal["label-studio", "csv"] | None,
+        typer.Option("--format", help="By default what the file's name says: .csv, else Label Studio tasks."),
+    ] = None,
+) -> None:
+    """Write the review queues of all days as one list, without what was labelled since."""
+    from imaging_assets.cli.review import export_queue  # noqa: PLC0415
+
+    export_queue(context.obj, file, parse_day(since), parse_day(until), top=top, chosen=chosen)
 
 
 @app.command()

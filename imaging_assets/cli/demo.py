@@ -18,8 +18,8 @@ from imaging_assets.cli.runs import Runner
 from imaging_assets.demo.story import DemoDay, DemoFile
 from imaging_assets.settings import HOME_VARIABLE, Settings, remember_start
 from imaging_assets.stages.days import Days
+from imaging_assets.stages.images.duplicates import duplicate_groups
 from imaging_assets.stages.images.raw import leave_marker
-from imaging_assets.stages.images.resized import duplicate_groups
 from imaging_assets.stages.models.registry import Registry, champion_accuracy
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.search import document_id

@@ -11,12 +11,13 @@ from typing import Any
 import polars as pl
 
 from imaging_assets.records.catalog import COLUMNS
+from imaging_assets.stages.day_sources import DaySources
 from imaging_assets.stages.digests import digest
 from imaging_assets.stages.insights.imaginem import job_output
 from imaging_assets.stages.insights.steps import outputs
 from imaging_assets.stages.models.registry import now_utc
 from imaging_assets.stages.pipeline import Pipeline
-from imaging_assets.stages.search import DaySources, batch_of, document_id, what_steps_say
+from imaging_assets.stages.search import batch_of, document_id, what_steps_say
 from imaging_assets.stages.state import Draft, Manifest
 from imaging_assets.stages.tables import IMAGE_CATALOG, PREDICTIONS, RESIZED_IMAGES, TAGGED_MANIFESTS
 

@@ -12,12 +12,13 @@ import numpy as np
 import polars as pl
 
 from imaging_assets.records.search import Document
+from imaging_assets.stages.day_sources import DaySources
 from imaging_assets.stages.digests import digest, sha256_of
-from imaging_assets.stages.insights.plan import VECTORS
 from imaging_assets.stages.insights.steps import outputs
+from imaging_assets.stages.insights.vectors import vectors_of
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.state import Draft, Manifest
-from imaging_assets.stages.tables import PREDICTIONS, RESIZED_IMAGES, SEARCH_DOCUMENTS, TAGGED_MANIFESTS, image_vectors
+from imaging_assets.stages.tables import PREDICTIONS, RESIZED_IMAGES, SEARCH_DOCUMENTS, TAGGED_MANIFESTS
 
 RECIPE = "documents-2"
 """Raised when this step's output changes."""
@@ -26,22 +27,6 @@ _BATCH = 1000
 _BATCH_FOLDER = re.compile(r"batch-.+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DaySources:
-    """The manifests that a day's documents are made of; `insights` by step."""
-
-    resized: Manifest
-    tagged: Manifest
-    predictions: Manifest
-    insights: Mapping[str, Manifest]
-
-    @property
-    def read(self) -> list[tuple[str, str]]:
-        """Each manifest's asset and rows."""
-        manifests = (self.resized, self.tagged, self.predictions, *self.insights.values())
-        return sorted((manifest.asset, manifest.rows) for manifest in manifests)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,20 +90,12 @@ def _documents(pipeline: Pipeline, sources: DaySources) -> dict[str, Document]:
         .join(read(sources.tagged, TAGGED_MANIFESTS).select("path", "tags", "label_source"), on="path", how="left")
         .join(predictions.select("sha256", "tag", "probability", "model_id"), on="sha256", how="left")
     )
-    vectors, said = _vectors(pipeline, sources), what_steps_say(pipeline, sources.insights)
+    vectors, said = vectors_of(pipeline, sources.insights), what_steps_say(pipeline, sources.insights)
     documents = (
         {**_document(sources.resized.key, row, vectors.get(row["sha256"])), **said.get(row["sha256"], {})}
         for row in images.iter_rows(named=True)
     )
     return {document["id"]: document for document in documents}
-
-
-def _vectors(pipeline: Pipeline, sources: DaySources) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
-    """By sha256; none where the step is off."""
-    if VECTORS not in sources.insights:
-        return {}
-    rows = pipeline.manifests.read(sources.insights[VECTORS], image_vectors(pipeline.embedder.dimensions))
-    return dict(zip(rows["sha256"], rows["vector"].to_numpy(), strict=True))
 
 
 def what_steps_say(pipeline: Pipeline, insights: Mapping[str, Manifest]) -> dict[str, Row]:

@@ -107,6 +107,7 @@ def _forget(asset: str) -> Callable[[Pipeline], None]:
     return forget
 
 
+MADE_OF_ALL = ("review_queues", "search_documents", "image_catalog")
 AFTER_RESIZED = tuple(step for step in CHAIN[2:] if step != "label_records")
 
 
@@ -123,10 +124,11 @@ AFTER_RESIZED = tuple(step for step in CHAIN[2:] if step != "label_records")
         (_lose_catalog, ("image_catalog",)),
         (_forget("raw_images"), CHAIN),
         (_forget("resized_images"), ("resized_images", *AFTER_RESIZED)),
-        (_forget("image_vectors"), ("image_vectors", "search_documents", "image_catalog")),
-        (_forget("image_tags"), ("image_tags", "search_documents", "image_catalog")),
-        (_forget("tagged_manifests"), ("tagged_manifests", "search_documents", "image_catalog")),
-        (_forget("predictions"), ("predictions", "search_documents", "image_catalog")),
+        (_forget("image_vectors"), ("image_vectors", *MADE_OF_ALL)),
+        (_forget("image_tags"), ("image_tags", *MADE_OF_ALL)),
+        (_forget("tagged_manifests"), ("tagged_manifests", *MADE_OF_ALL)),
+        (_forget("predictions"), ("predictions", *MADE_OF_ALL)),
+        (_forget("review_queues"), ("review_queues",)),
         (_forget("search_documents"), ("search_documents",)),
         (_forget("image_catalog"), ("image_catalog",)),
     ],
@@ -264,9 +266,11 @@ def test_two_days_never_want_the_same(tmp_path: Path) -> None:
     [
         (CHAIN, CHAIN),
         (("resized_images", "image_vectors"), CHAIN),
-        (("tagged_manifests",), ("tagged_manifests", "search_documents", "image_catalog")),
-        (("predictions", "search_documents"), ("predictions", "search_documents", "image_catalog")),
-        (("search_documents",), ("search_documents", "image_catalog")),
+        (("tagged_manifests",), ("tagged_manifests", *MADE_OF_ALL)),
+        (("predictions", "search_documents"), ("predictions", *MADE_OF_ALL)),
+        (("review_queues",), ("review_queues",)),
+        (("search_documents",), ("search_documents",)),
+        (("image_catalog",), ("image_catalog",)),
     ],
 )
 def test_what_to_run_is_the_chain_or_the_steps_and_their_documents(

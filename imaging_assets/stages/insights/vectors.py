@@ -3,6 +3,7 @@
 Belongs here: which vectors are carried over, which are made. Does not: how one is made (`ports/analyzer.py`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ import polars as pl
 from imaging_assets.errors import ManifestCorruptError
 from imaging_assets.stages.digests import digest
 from imaging_assets.stages.images.encode import encode_image
+from imaging_assets.stages.insights.plan import VECTORS
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.state import Draft, Manifest, Work
 from imaging_assets.stages.tables import RESIZED_IMAGES, image_vectors
@@ -67,11 +69,19 @@ def _previous(work: Work) -> pl.DataFrame:
         return work.table.frame([])
 
 
+def vectors_of(pipeline: Pipeline, insights: Mapping[str, Manifest]) -> dict[str, npt.NDArray[np.float32]]:
+    """Vectors of a day by sha256; none where the step is off."""
+    if VECTORS not in insights:
+        return {}
+    rows = pipeline.manifests.read(insights[VECTORS], image_vectors(pipeline.embedder.dimensions))
+    return dict(zip(rows["sha256"], rows["vector"].to_numpy(), strict=True))
+
+
 def embed_query(pipeline: Pipeline, data: bytes) -> npt.NDArray[np.float32]:
     """Vector float32 [dimensions] of a picture that need not be in the store, made as a day's vectors are.
 
     Raises:
         UnreadableImageError: It is not a picture we can read.
     """
-    vector: npt.NDArray[np.float32] = pipeline.embedder.embed([encode_image(data, pipeline.resize).thumbnail])[0]
+    vector: npt.NDArray[np.float32] = pipeline.embedder.embed([encode_image(data, pipeline.resize).looks.thumbnail])[0]
     return vector

@@ -19,9 +19,9 @@ from imaging_assets.errors import StoreUnavailableError
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.records.images import Blob
 from imaging_assets.stages.digests import sha256_of
-from imaging_assets.stages.images.encode import decoders, recipe
 from imaging_assets.stages.images.raw import take_inventory
-from imaging_assets.stages.images.resized import ResizeReport, duplicate_groups, resize_day
+from imaging_assets.stages.images.recipe import decoders, recipe
+from imaging_assets.stages.images.resized import ResizeReport, resize_day
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.tables import RESIZED_IMAGES
 from imaging_assets_tests.builders import DAY, a_picture, a_pipeline, land
@@ -330,7 +330,7 @@ def test_quarantined_images_and_no_other_are_tried_again_with_other_decoders(tmp
 
     assert counting.reads_below("landing/") == [f"{FOLDER}/bad too.jpg", f"{FOLDER}/bad.jpg"]
     assert report.quarantined == 2
-    assert {row["decoders"] for name, row in rows(pipeline).items() if "bad" in name} == {decoders()}
+    assert {row["decoders"] for name, row in rows(pipeline).items() if "bad" in name} == {decoders(pipeline.resize)}
 
 
 def test_quarantined_images_are_not_tried_again_with_the_same_decoders(tmp_path: Path) -> None:
@@ -445,49 +445,27 @@ def test_a_lost_thumbnail_does_not_fail_the_day(tmp_path: Path) -> None:
 # --- duplicates
 
 
-def grouped(*hashes: str | None, bits: int = 4) -> list[str]:
-    frame = pl.DataFrame(
-        {"sha256": [f"sha{number}" for number in range(len(hashes))], "phash": hashes}, schema_overrides={"phash": pl.String()}
-    )
-    return duplicate_groups(frame, bits)
-
-
-def test_look_alikes_are_grouped_under_the_first_and_loners_under_nobody() -> None:
-    assert grouped("0" * 16, "f" * 16, "0" * 15 + "1") == ["sha0", "", "sha0"]
-
-
-def test_how_alike_look_alikes_must_be_is_a_setting() -> None:
-    hashes = ("0" * 16, "0" * 15 + "f", "0" * 14 + "1f")
-
-    assert grouped(*hashes, bits=4) == ["sha0", "sha0", ""]
-    assert grouped(*hashes, bits=5) == ["sha0", "sha0", "sha0"]
-    assert grouped(*hashes, bits=0) == ["", "", ""]
-    assert grouped("0" * 16, "0" * 16, bits=0) == ["sha0", "sha0"]
-
-
-def test_groups_do_not_chain() -> None:
-    """Otherwise a slow film would be one group."""
-    assert grouped("0" * 16, "0" * 15 + "f", "0" * 14 + "ff") == ["sha0", "sha0", ""]
-
-
-def test_quarantined_images_are_in_no_group() -> None:
-    assert grouped(None, "0" * 16, None) == ["", "", ""]
-    assert grouped() == []
-
-
 def test_a_day_tells_its_near_duplicates(tmp_path: Path) -> None:
     original = Image.open(io.BytesIO(a_picture(1, (640, 480))))
     half = io.BytesIO()
     original.resize((320, 240)).save(half, "JPEG", quality=60)
-    pictures = {"a.jpg": a_picture(1, (640, 480)), "b.jpg": half.getvalue(), "c.jpg": a_picture(2, (640, 480))}
+    turned = io.BytesIO()
+    original.transpose(Image.Transpose.ROTATE_90).save(turned, "PNG")
+    pictures = {
+        "a.jpg": a_picture(1, (640, 480)),
+        "b.jpg": half.getvalue(),
+        "c.jpg": a_picture(2, (640, 480)),
+        "d.png": turned.getvalue(),
+    }
 
     pipeline = a_pipeline(tmp_path)
     land(pipeline, pictures)
     report = update(pipeline)
 
     groups = {name: row["duplicate_group"] for name, row in rows(pipeline).items()}
-    assert groups == {"a.jpg": sha256_of(pictures["a.jpg"]), "b.jpg": sha256_of(pictures["a.jpg"]), "c.jpg": ""}
-    assert report.duplicates == 1
+    first = sha256_of(pictures["a.jpg"])
+    assert groups == {"a.jpg": first, "b.jpg": first, "c.jpg": "", "d.png": first}
+    assert report.duplicates == 2
 
 
 def test_a_group_dissolves_when_its_first_image_goes(tmp_path: Path) -> None:
