@@ -2,8 +2,8 @@
 
 The set: photograph-like JPEGs from a fixed seed (`photos`), 12 to 24 MP, quality 90 to 97, 4 to 14 MB; those above 6 MB are worked
 on. Speed is images per second of one processor, the contenders taking turns at each image and the best of three tries counting, so
-that a busy machine harms all alike; wall is two at a time. Ours includes all that is made of an image: resized bytes, sha256,
-thumbnail, hash, quality. Quality is PSNR against the picture that was never compressed.
+that a busy machine harms all alike; wall is two at a time, the best of three rounds. Ours includes all that is made of an image:
+resized bytes, sha256, thumbnail, hash, quality. Quality is PSNR against the picture that was never compressed.
 
 Belongs here: figures. Does not: memory (`memory`), pictures (`photos`).
 """
@@ -130,10 +130,9 @@ def _speed(files: Sequence[bytes]) -> Iterator[Row]:
     rates = _rates(files, {"ours": ours, **{name: contender for name, (contender, _) in peers.items()}})
     for name, (_, goal) in peers.items():
         yield _row(f"to 6 MB, beside {name}", rates["ours"], rates[name], "images/CPU s", goal)
-    wall = _wall(files, ours)
-    for name, (contender, goal) in peers.items():
-        if goal:
-            yield _row(f"to 6 MB, two at a time, beside {name}", wall, _wall(files, contender), "images/s", goal)
+    walls = _walls(files, {"ours": ours, **{name: contender for name, (contender, goal) in peers.items() if goal}})
+    for name in walls.keys() - {"ours"}:
+        yield _row(f"to 6 MB, two at a time, beside {name}", walls["ours"], walls[name], "images/s", peers[name][1])
 
 
 def _short_edge(over: Over) -> Iterator[Row]:
@@ -184,11 +183,15 @@ def _spent() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
-def _wall(files: Sequence[bytes], contender: Contender) -> float:
+def _walls(files: Sequence[bytes], contenders: Mapping[str, Contender]) -> dict[str, float]:
+    best = dict.fromkeys(contenders, 0.0)
     with ThreadPoolExecutor(2) as pool:
-        start = time.perf_counter()
-        list(pool.map(contender, files))
-        return len(files) / (time.perf_counter() - start)
+        for _ in range(_TRIES):
+            for name, contender in contenders.items():
+                start = time.perf_counter()
+                list(pool.map(contender, files))
+                best[name] = max(best[name], len(files) / (time.perf_counter() - start))
+    return best
 
 
 # --- budget and quality

@@ -9,6 +9,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from imaging_assets.errors import SettingsError
 from imaging_assets.policies import InsightStep
-from imaging_assets.ports.analyzer import ImageAnalyzer
+from imaging_assets.ports.analyzer import ImageAnalyzer, ImageEmbedder
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.settings import Settings
 from imaging_assets.stages.insights.plan import VECTORS, Plan, Step, in_order
@@ -107,12 +108,38 @@ def _printer(*, model: str = "", **options: Any) -> "FacePrinter":
     return FacePrinter(Path(model), **options)
 
 
+def _azure_image_analysis(around: Surroundings, **options: Any) -> ImageAnalyzer:
+    from imaging_assets.azure.analyzer import AzureImageAnalyzer, VisionConnection  # noqa: PLC0415
+
+    return AzureImageAnalyzer(VisionConnection(around.settings.vision), **options)
+
+
+def build_embedder(settings: Settings) -> ImageEmbedder:
+    """Who makes the vectors: the embedded measurements, or Azure's multimodal embeddings where `image_vectors` names them.
+
+    Raises:
+        SettingsError: There is no such embedder, its options are wrong, or the service is not named.
+    """
+    policy = settings.insights.steps.get(VECTORS, InsightStep())
+    if policy.analyzer == "azure_multimodal":
+        from imaging_assets.azure.analyzer import AzureEmbedder, VisionConnection  # noqa: PLC0415
+
+        azure: ImageEmbedder = _made(VECTORS, partial(AzureEmbedder, VisionConnection(settings.vision)), None, policy.options)
+        return azure
+    if policy.analyzer or policy.options:
+        raise SettingsError(f"insights.steps.{VECTORS} takes no options, and no analyzer but 'azure_multimodal'. Drop them.")
+    from imaging_assets.embedded.analyzer import GradientEmbedder  # noqa: PLC0415
+
+    return GradientEmbedder()
+
+
 BUILT_IN: Mapping[str, BuiltIn] = {
     "image_tags": BuiltIn(_tags, on=True),
     "image_texts": BuiltIn(_texts, module="rapidocr", extra="ocr"),
     "image_faces": BuiltIn(_faces, module="cv2", extra="faces"),
     "face_prints": BuiltIn(_face_prints, module="cv2", extra="faces"),
     "face_matches": BuiltIn(_face_matches, module="cv2", extra="faces"),
+    "azure_image_analysis": BuiltIn(_azure_image_analysis),
 }
 """By the name of the step; another step may use the same analyser by that name."""
 
@@ -175,13 +202,13 @@ def _analyzer(around: Surroundings, name: str, policy: InsightStep) -> ImageAnal
     """The analyser a step names: a built-in one, `module:attribute`, or an entry point."""
     wanted = policy.analyzer or name
     if built_in := BUILT_IN.get(wanted):
-        made: ImageAnalyzer = _made(f"insights.steps.{name}", built_in.make, around, policy.options)
+        made: ImageAnalyzer = _made(name, built_in.make, around, policy.options)
         return made
     found = _imported(name, wanted) if ":" in wanted else _entry_point(name, wanted)
     if isinstance(found, ImageAnalyzer) and not policy.options:
         return found
     if callable(found):
-        analyzer = _made(f"insights.steps.{name}", found, None, policy.options)
+        analyzer = _made(name, found, None, policy.options)
         if isinstance(analyzer, ImageAnalyzer):
             return analyzer
     raise SettingsError(
@@ -190,13 +217,15 @@ def _analyzer(around: Surroundings, name: str, policy: InsightStep) -> ImageAnal
     )
 
 
-def _made(setting: str, make: Callable[..., Any], around: Surroundings | None, options: Mapping[str, Any]) -> Any:
+def _made(name: str, make: Callable[..., Any], around: Surroundings | None, options: Mapping[str, Any]) -> Any:
     places = () if around is None else (around,)
     try:
         inspect.signature(make).bind(*places, **options)
         return make(*places, **options)
     except (TypeError, ValueError) as error:
-        raise SettingsError(f"{setting}.options: {error}. Correct the options; docs/insights.md lists them.") from error
+        raise SettingsError(
+            f"insights.steps.{name}.options: {error}. Correct the options; docs/insights.md lists them."
+        ) from error
 
 
 def _imported(name: str, path: str) -> Any:

@@ -25,6 +25,7 @@
     │   ├── AccessDeniedError     it does not accept the key or identity
     │   └── QuotaError            a limit of its tier is reached
     └── SearchIndexError
+        ├── SearchIndexMissingError an index was deleted behind our back
         └── QueryError            a query names an unknown field or a bad page
 
 Errors of third parties are translated where they arise (a port's implementation); nothing above a port sees them.
@@ -180,6 +181,10 @@ class QuotaError(ServiceError):
 
 class SearchIndexError(ImagingError):
     """The search index refused or failed."""
+
+
+class SearchIndexMissingError(SearchIndexError):
+    """An index that was there is not any more."""
 
 
 class QueryError(SearchIndexError):

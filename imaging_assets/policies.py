@@ -128,6 +128,15 @@ class Insights(_Group):
         return value
 
 
+class Vision(_Group):
+    """Azure AI Vision, for the steps that name it; without a key, the process's own identity signs in."""
+
+    endpoint: str = Field("", description="Resource, as `https://<name>.cognitiveservices.azure.com`.")
+    key: SecretStr | None = Field(default=None, description="One of its keys.")
+    calls_per_second: float = Field(10.0, gt=0, le=1000, description="At most so many calls; a free resource allows 20 a minute.")
+    tries: int = Field(6, ge=1, le=20, description="Times a call is made while it is refused for a reason that may pass.")
+
+
 class Catalog(_Group):
     """Where the SQL catalogue is."""
 
@@ -320,6 +329,13 @@ class Azure(_Group):
         "custom_vision",
         description="Who trains and predicts; `embedded` does it in this process and keeps its models in the store.",
     )
+
+
+CUSTOM_VISION_NOTICE = (
+    "Custom Vision ends on 2028-09-25. Images, labels and training sets stay in your store, and the embedded trainer learns from the "
+    "same sets: `imaging-assets compare` tells how well."
+)
+"""Said when a project is made, and beside a comparison. Source: Microsoft's page "Custom Vision retirement", 2025-09-24."""
 
 
 class CustomVision(_Group):

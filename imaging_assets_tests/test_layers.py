@@ -44,7 +44,7 @@ THIRD_PARTIES: dict[str, set[str]] = {
     "settings": {"pydantic", "pydantic_settings", "typing_extensions"},
     "analyzers": set(),
     "backends": set(),
-    "defs": {"dagster", "numpy", "polars", "pydantic", "typing_extensions"},
+    "defs": {"dagster", "dagster_azure", "numpy", "polars", "pydantic", "typing_extensions"},
     "definitions": {"dagster"},
     "web": {"fastapi"},
     "demo": PILLOW_AND_TABLES | {"sklearn"},
@@ -114,6 +114,12 @@ def test_dagster_is_imported_by_its_folder_alone_and_late_by_two_modules_of_the_
 def test_only_the_folder_azure_imports_its_packages() -> None:
     importers = {found.module.column for found in all_imports() if found.name.partition(".")[0] == "azure"}
     assert importers <= {"azure"}
+
+
+def test_dagsters_azure_package_is_imported_late_by_the_resources_alone() -> None:
+    found = [each for each in all_imports() if each.name.partition(".")[0] == "dagster_azure"]
+    assert {each.module.path for each in found} == {"defs/resources.py"}
+    assert all(each.late or each.typing_only for each in found)
 
 
 @pytest.mark.parametrize(

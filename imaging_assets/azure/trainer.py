@@ -9,7 +9,6 @@ from dataclasses import replace
 
 from typing_extensions import override
 
-from imaging_assets.azure.custom_vision import RETIREMENT_NOTICE
 from imaging_assets.azure.custom_vision.client import Connection
 from imaging_assets.azure.custom_vision.desired import Desired, desire, refusal
 from imaging_assets.azure.custom_vision.memory import Memory
@@ -18,8 +17,8 @@ from imaging_assets.azure.custom_vision.project import Project
 from imaging_assets.azure.custom_vision.reconcile import Changes, Reconciler
 from imaging_assets.azure.custom_vision.trainings import Trainings
 from imaging_assets.azure.custom_vision.wire import Iteration
-from imaging_assets.errors import ServiceError, SettingsError, TrainingError
-from imaging_assets.policies import CustomVision
+from imaging_assets.errors import SettingsError, TrainingError
+from imaging_assets.policies import CUSTOM_VISION_NOTICE, CustomVision
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.ports.trainer import Heartbeat, ReadImage, Trainer
 from imaging_assets.records.models import ModelKind, TrainedModel, TrainingImage
@@ -117,11 +116,12 @@ class CustomVisionTrainer(Trainer):
         """The training that a run before this one asked for, if it is still there."""
         if record is None:
             return None
-        there = {iteration.id: iteration for iteration in self._project(record.project_id).iterations()}
-        iteration: Iteration | None = there.get(record.iteration_id)
-        if not record.iteration_id:
-            new = [found for found in there.values() if found.id not in record.before and found.status != "New"]
-            iteration = new[-1] if new else None
+        project = self._project(record.project_id)
+        iteration: Iteration | None
+        if record.iteration_id:
+            iteration = next((found for found in project.iterations() if found.id == record.iteration_id), None)
+        else:
+            iteration = project.begun_since(record.before)
         if iteration is None:
             return None
         heartbeat(f"adopting {iteration.name!r}, which an earlier run began")
@@ -181,14 +181,8 @@ class CustomVisionTrainer(Trainer):
         name = self._policy.project
         there = self._connection.project_ids().get(name)
         if there is None:
-            heartbeat(f"making project {name!r}. {RETIREMENT_NOTICE}")
-            try:
-                return Project(self._connection, self._connection.create_project(name, kind, self._policy.domain), name), True
-            except ServiceError:
-                # The answer may have been lost, or another run was faster.
-                there = self._connection.project_ids().get(name)
-                if there is None:
-                    raise
+            heartbeat(f"making project {name!r}. {CUSTOM_VISION_NOTICE}")
+            return Project(self._connection, self._connection.create_project(name, kind, self._policy.domain), name), True
         project_id, learns = there
         if learns != kind:
             raise TrainingError(

@@ -2,7 +2,7 @@
 
 Belongs here: which code means what, the remedy, and taking secrets out of texts. Does not: retrying.
 
-The original error is not chained: its text may hold an address with a signature, and Dagster keeps whole chains for ever.
+The original error is not shown as the cause: its text may hold an address with a signature, and Dagster keeps whole chains for ever.
 """
 
 import re
@@ -17,6 +17,7 @@ from imaging_assets.errors import (
     BlobNotFoundError,
     ImagingError,
     SearchIndexError,
+    SearchIndexMissingError,
     StoreUnavailableError,
 )
 
@@ -26,6 +27,8 @@ _SECRETS = re.compile(
     r"[^&;\s\"')]+|(\bBearer\s+)[\w.~+/=-]+"
 )
 _LONGEST = 300
+_CODE = re.compile(r"^\([^)]*\)\s*")
+"""What the SDK puts before a message."""
 
 _CONFLICTS = {"BlobAlreadyExists", "ConditionNotMet", "TargetConditionNotMet", "SourceConditionNotMet"}
 _NO_BLOB = {"BlobNotFound", "ResourceNotFound", "CannotVerifyCopySource"}
@@ -49,10 +52,7 @@ def store_errors(doing: str, path: str, container: str, account: str) -> Iterato
     try:
         yield
     except AzureError as error:
-        translated = _store_error(error, doing, path, container, account)
-    else:
-        return
-    raise translated
+        raise _store_error(error, doing, path, container, account) from None
 
 
 def _store_error(error: AzureError, doing: str, path: str, container: str, account: str) -> ImagingError:
@@ -83,14 +83,18 @@ def _store_remedy(error: AzureError, status: int | None) -> str:
 
 @contextmanager
 def search_errors(doing: str, endpoint: str) -> Iterator[None]:
-    """Raise what the search service says as a `SearchIndexError`."""
+    """Raise what the search service says as a `SearchIndexError`.
+
+    Raises:
+        SearchIndexMissingError: What is addressed is not there.
+        SearchIndexError: Everything else.
+    """
     try:
         yield
     except AzureError as error:
-        translated = SearchIndexError(f"Cannot {doing} at {endpoint}: {said(error)}. {_search_remedy(error, status_of(error))}")
-    else:
-        return
-    raise translated
+        status = status_of(error)
+        kind = SearchIndexMissingError if status == 404 else SearchIndexError
+        raise kind(f"Cannot {doing} at {endpoint}: {said(error)}. {_search_remedy(error, status)}") from None
 
 
 def _search_remedy(error: AzureError, status: int | None) -> str:
@@ -107,7 +111,7 @@ def _search_remedy(error: AzureError, status: int | None) -> str:
         )
     if status in (400, 404, 409, 412, 413):
         return "Look at the index with `imaging-assets audit`, then run again."
-    return "Run again in a few minutes; documents that were taken are not sent twice."
+    return "Run again in a few minutes; to send a document twice changes nothing."
 
 
 def status_of(error: AzureError) -> int | None:
@@ -125,6 +129,6 @@ def said(error: AzureError) -> str:
     """One line: status, code and the first sentence of what the service or the network said, without secrets."""
     status, code = status_of(error), code_of(error)
     head = " ".join(str(part) for part in (status, code) if part)
-    lines = (error.message or type(error).__name__).strip().splitlines()
-    words = redacted(lines[0] if lines else type(error).__name__)[:_LONGEST].rstrip(" .")
+    lines = (error.message or "").strip().splitlines() or [type(error).__name__]
+    words = redacted(_CODE.sub("", lines[0]))[:_LONGEST].rstrip(" .")
     return f"{head} ({words})" if head else words

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from imaging_assets.cli import insight_commands
 from imaging_assets.cli.output import Session, complain
 from imaging_assets.errors import ConsentRequiredError, ImagingError, QueryError, SettingsError, UsageError
 
@@ -30,6 +31,8 @@ app = typer.Typer(
 
 review_app = typer.Typer(help="What people should look at next.", no_args_is_help=True)
 app.add_typer(review_app, name="review")
+
+insight_commands.register(app)
 
 Day = Annotated[str | None, typer.Option("--day", metavar="DAY", help="One day, as 2026-11-19.")]
 Since = Annotated[str | None, typer.Option("--since", metavar="DAY", help="First day of a range.")]
@@ -212,19 +215,68 @@ def review_export(
 
 
 @app.command()
-def sql(
+def export(
     context: typer.Context,
-    statement: Annotated[
-        str,
-        typer.Argument(
-            metavar="STATEMENT", help="A select statement over image_catalog, pipeline_output, or any asset's manifests."
-        ),
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to fill; a new one, or one filled before.")],
+    format_name: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="coco, yolo, voc, automl (Azure ML), csv or folders (one per tag).")
     ],
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="DAY", help="The last day that counts; by default the newest.")
+    ] = None,
+    labels_as_of: Annotated[
+        str | None, typer.Option("--labels-as-of", metavar="TIME", help="Labels as they were known then, as 2026-11-19T12:30Z.")
+    ] = None,
+    images: Annotated[bool, typer.Option("--images/--no-images", metavar=_FLAG, help="Copy the images, too.")] = True,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="FILE", help="Convert this label file, or folder of them, instead; nothing of the store is read."
+        ),
+    ] = None,
+    image_url: Annotated[
+        str,
+        typer.Option(
+            "--image-url", metavar="URL", help="automl: where the images lie for Azure ML, as azureml://…/paths/images/."
+        ),
+    ] = "",
 ) -> None:
-    """Ask the catalogue or the manifests in SQL; nothing can be changed."""
-    from imaging_assets.cli.sql import ask  # noqa: PLC0415
+    """Write the labelled images, with their split, in the format of another tool; or convert labels from one format to another."""
+    from imaging_assets.cli.export import convert_labels, export_dataset  # noqa: PLC0415
 
-    ask(context.obj, statement)
+    if source is not None:
+        convert_labels(context.obj, source, folder, format_name, image_url)
+    else:
+        export_dataset(context.obj, folder, format_name, parse_day(as_of), labels_as_of, images=images, image_url=image_url)
+
+
+@app.command()
+def checkout(
+    context: typer.Context,
+    day: Annotated[str, typer.Argument(metavar="DAY", help="The training set as of this day, as 2026-11-19.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to fill; a new one, or one filled before.")],
+    max_per_class: Annotated[
+        int | None, typer.Option("--max-per-class", metavar="NUMBER", min=1, help="At most so many images of each tag.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="NUMBER", help="Chooses which of them.")] = 0,
+) -> None:
+    """Bring a training set to this machine's disk; again, only what changed is fetched, and every file is verified by its hash."""
+    from imaging_assets.cli.checkout import check_out  # noqa: PLC0415
+
+    check_out(context.obj, parse_day(day), folder, max_per_class=max_per_class, seed=seed)
+
+
+@app.command()
+def compare(
+    context: typer.Context,
+    train: Annotated[
+        bool, typer.Option("--train", metavar=_FLAG, help="Let Custom Vision train where it has not; that is billed.")
+    ] = False,
+) -> None:
+    """Show the embedded trainer beside Custom Vision on the same test images; changes nothing that serves."""
+    from imaging_assets.cli.compare import compare_trainers  # noqa: PLC0415
+
+    raise typer.Exit(compare_trainers(context.obj, train=train))
 
 
 @app.command()
@@ -239,16 +291,6 @@ def gc(
     from imaging_assets.cli.upkeep import collect_garbage  # noqa: PLC0415
 
     collect_garbage(context.obj, days, dry_run=dry_run)
-
-
-@app.command()
-def forget(
-    context: typer.Context, person: Annotated[str, typer.Argument(metavar="PERSON", help="Folder of reference pictures.")]
-) -> None:
-    """Forget a person: delete the reference pictures, and the name from every day that says it."""
-    from imaging_assets.cli.forget import forget_person  # noqa: PLC0415
-
-    raise typer.Exit(forget_person(context.obj, person))
 
 
 @app.command()

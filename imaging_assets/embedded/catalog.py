@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -106,6 +107,8 @@ class SqlCatalog(Catalog):
 
     @cached_property
     def _engine(self) -> sa.Engine:
+        if not self._is_postgresql:
+            Path(str(self._url.database)).parent.mkdir(parents=True, exist_ok=True)
         return self._create_engine(self._url)
 
     @property

@@ -32,7 +32,7 @@ ANALYSIS: Columns = {
     "people": "integer",
     "scores": "json",
     "objects": "json",
-    "persons_boxes": "json",
+    "people_boxes": "json",
     "lines": "json",
     "model_version": "text",
 }

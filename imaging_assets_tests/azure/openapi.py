@@ -150,6 +150,8 @@ class Contract:
 
 def _lenient(schema: Mapping[str, Any], *, strict: bool) -> dict[str, Any]:
     """The definition with the two liberties, closed against unknown properties when strict."""
+    if schema.get("x-ms-enum", {}).get("modelAsString"):  # an open list: other values are allowed
+        return {name: value for name, value in schema.items() if name != "enum"}
     properties = schema.get("properties", {})
     lenient = {**schema, "properties": {name: _or_null(inner) for name, inner in properties.items()}}
     if strict and properties and "additionalProperties" not in schema and "discriminator" not in schema:

@@ -14,6 +14,7 @@ from imaging_assets.records.models import TrainingImage
 from imaging_assets_tests.azure.custom_vision import World
 from imaging_assets_tests.azure.custom_vision_server import CustomVisionServer
 from imaging_assets_tests.azure.custom_vision_server.service import Tag
+from imaging_assets_tests.doubles import FailingBlobStore
 from imaging_assets_tests.embedded.pictures import Picture, encode, halves, plain, training_images
 
 COLOURS = ["red", "green", "blue"]
@@ -202,3 +203,25 @@ def test_what_happens_is_told(server: CustomVisionServer, tmp_path: Path) -> Non
     assert "18 images uploaded, 0 there already, 0 retagged, 0 deleted" in told
     world.train(world.images[1:], "m2")
     assert "\n".join(world.messages).count("2028-09-25") == 1
+
+
+def test_a_run_killed_between_any_two_writes_is_taken_up_without_loss_or_double(
+    server: CustomVisionServer, tmp_path: Path
+) -> None:
+    for changes in range(9):
+        world = World(server, tmp_path / str(changes), plain(COLOURS, 6), project=f"killed after {changes} writes")
+        whole, world.store = world.store, FailingBlobStore(world.store, changes)  # type: ignore[assignment]
+        world.open()
+        killed = False
+        try:
+            world.train()
+        except RuntimeError:
+            killed = True
+        world.store = whole
+        world.open()
+        world.train()
+        (project,) = (found for found in server.service.projects.values() if found.name.endswith(f"{changes} writes"))
+        assert {image.sha256 for image in project.images.values()} == {image.sha256 for image in world.images}
+        assert len(project.images) == len(world.images)
+        assert [iteration.name for iteration in project.iterations.values()] == ["m1"]
+        assert killed == (changes < 6)

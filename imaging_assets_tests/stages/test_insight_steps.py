@@ -148,7 +148,7 @@ def test_a_failing_image_is_a_row_with_its_error_and_waits_for_another_version(t
     report = run(pipeline, step := a_step(broken))
 
     assert (report.images, report.failed) == (4, 1)
-    assert report.errors == ((bad, "ZeroDivisionError: by nothing"),)
+    assert report.errors == ((bad, "ZeroDivisionError: by nothing. Mend the step and raise its version."),)
     assert bad not in outputs(pipeline, step, pipeline.manifests.find("sizes", DAY))
     assert run(pipeline, a_step(asked := Asked())).failed == 1
     assert asked.about == []
@@ -226,7 +226,7 @@ def test_what_a_required_step_could_not_do_is_said_and_made_up_for_later(tmp_pat
     second = a_step(lambda _image: {"size": 1}, columns={"size": "integer"}, name="doubles", requires=("sizes",))
 
     report = run(pipeline, a_step(Asked({bad: ValueError("no")})), second)
-    assert report.errors == ((bad, "sizes failed: ValueError: no"),)
+    assert report.errors == ((bad, "sizes failed: ValueError: no. Mend the step and raise its version."),)
 
     assert run(pipeline, a_step(Asked(), version="2"), second).failed == 0
 

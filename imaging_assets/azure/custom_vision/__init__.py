@@ -17,13 +17,3 @@ From the wire upwards::
     smaller          copies that fit into a prediction
     annotations      tags and regions that people gave in the portal, as label statements
 """
-
-from datetime import date
-
-RETIREMENT = date(2028, 9, 25)
-"""The day Microsoft ends the service."""
-
-RETIREMENT_NOTICE = (
-    f"Custom Vision ends on {RETIREMENT}. Images, labels and training sets stay in your store: the embedded trainer learns from the "
-    "same training sets, and compare tells how well."
-)

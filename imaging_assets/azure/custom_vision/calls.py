@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from azure.core.exceptions import AzureError
-from msrest.exceptions import ClientException, HttpOperationError
+from msrest.exceptions import ClientException
 from requests import RequestException
 
 from imaging_assets.errors import AccessDeniedError, QuotaError, ServiceError
@@ -27,6 +27,9 @@ CALLS_PER_SECOND: Mapping[str, Mapping[CallKind, float]] = {
     "S0": {"prediction": 20, "train": 10, "other": 10},
 }
 """By tier; `prediction` is prediction without store."""
+
+_MARGIN = 1.05
+"""Calls go out so much slower, because they do not arrive as evenly as they left."""
 
 _PASSING = {408, 429, 500, 502, 503, 504}
 _LONGEST_WAIT = 60.0
@@ -55,7 +58,7 @@ class Throttle:
     """Lets so many calls a second through, evenly; shared by threads."""
 
     def __init__(self, per_second: float, clock: Clock) -> None:
-        self._gap = 1 / per_second
+        self._gap = _MARGIN / per_second
         self._clock = clock
         self._next = 0.0
         self._lock = threading.Lock()
@@ -88,13 +91,21 @@ class Calls:
         self._throttles = {kind: Throttle(pace, self.clock) for kind, pace in CALLS_PER_SECOND[tier].items()}
 
     def make(
-        self, kind: CallKind, doing: str, call: Callable[[], Result], *, repeat: bool = True, not_again: Collection[int] = ()
+        self,
+        kind: CallKind,
+        doing: str,
+        call: Callable[[], Result],
+        *,
+        repeat: bool = True,
+        look: Callable[[], Result | None] | None = None,
+        not_again: Collection[int] = (),
     ) -> Result:
         """The result of a call that is repeated while that may help.
 
         Args:
             doing: What the call does, for messages: "upload 64 images".
             repeat: False for a call that must not take effect twice: then only 429, which took none, is repeated.
+            look: Finds what a call brought about whose answer was lost, or None; then the call is repeated.
             not_again: Statuses that the caller knows a better answer to than asking again.
 
         Raises:
@@ -115,8 +126,10 @@ class Calls:
                 renewed = True  # the token may have ended on the way; the next one is fresh
                 continue
             passing = (status is None or status in _PASSING) and not isinstance(translated, AccessDeniedError)
-            if attempt == self._tries or not passing or status in not_again or not (repeat or status == 429):
+            if not passing or attempt == self._tries or status in not_again or not (repeat or status == 429):
                 raise translated
+            if look and took_effect_perhaps(translated) and (found := look()) is not None:
+                return found
             wait = wait or min(_LONGEST_WAIT, 2.0 ** (attempt - 1)) * (0.5 + self.clock.chance() / 2)
             if status == 429:
                 self._throttles[kind].pause(wait)
@@ -131,8 +144,8 @@ def took_effect_perhaps(error: ServiceError) -> bool:
 
 
 def _status(error: Exception) -> int | None:
-    response = getattr(error, "response", None) if isinstance(error, HttpOperationError) else None
-    return None if response is None else int(response.status_code)
+    response = getattr(error, "response", None)
+    return None if response is None or isinstance(error, AzureError) else int(response.status_code)
 
 
 def _asked_wait(error: Exception) -> float:

@@ -68,13 +68,12 @@ class Connection:
         """
         domain_id = self._domain_id(domain, kind)
         style = None if kind == "detection" else kind.capitalize()
-        made = self.calls.make(
+        return self.calls.make(
             "other",
             f"make project {name!r}",
-            lambda: self.training.create_project(name, domain_id=domain_id, classification_type=style),
-            repeat=False,
+            lambda: str(self.training.create_project(name, domain_id=domain_id, classification_type=style).id),
+            look=lambda: self.project_ids().get(name, (None, None))[0],
         )
-        return str(made.id)
 
     def _domain_id(self, name: str, kind: ModelKind) -> str | None:
         if name == "General":

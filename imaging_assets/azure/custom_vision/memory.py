@@ -9,7 +9,7 @@ a file per step, so that a crash repeats one step at most.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
 from imaging_assets.errors import BlobNotFoundError
@@ -35,14 +35,12 @@ class Memory:
     Attributes:
         images: By sha256.
         foreign: Tags of images that are not ours, by image id, as they were last listed.
-        digests: sha256 of images that are not ours, by image id, as far as anybody asked.
     """
 
     store: BlobStore
     path: str
     images: dict[str, Known] = field(default_factory=dict)
     foreign: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    digests: dict[str, str] = field(default_factory=dict)
     _steps: int = 0
 
     @classmethod
@@ -54,9 +52,7 @@ class Memory:
         except BlobNotFoundError:
             lines = []
         if lines:
-            header = json.loads(lines[0])
-            memory.foreign = {image_id: tuple(tags) for image_id, tags in header["foreign"].items()}
-            memory.digests = header["digests"]
+            memory.foreign = {image_id: tuple(tags) for image_id, tags in json.loads(lines[0])["foreign"].items()}
         memory._take(lines[1:])
         for blob in store.list_blobs(f"{memory.path}/journal/"):
             memory._take(store.read(blob.path).data.decode().splitlines())
@@ -79,16 +75,12 @@ class Memory:
 
     def save(self) -> None:
         """Write everything as one file and drop the journal."""
-        header = json.dumps({"foreign": self.foreign, "digests": self.digests})
+        header = json.dumps({"foreign": self.foreign})
         lines = [json.dumps(asdict(known), ensure_ascii=False) for _, known in sorted(self.images.items())]
         self.store.write(f"{self.path}/images.jsonl", "\n".join([header, *lines]).encode())
         for blob in list(self.store.list_blobs(f"{self.path}/journal/")):
             self.store.delete(blob.path)
         self._steps = 0
-
-    def by_image_id(self) -> Mapping[str, str]:
-        """sha256 by image id; of several with equal resized bytes the first."""
-        return {known.image_id: sha256 for sha256, known in sorted(self.images.items(), reverse=True) if known.image_id}
 
     def _take(self, lines: Iterable[str]) -> None:
         for line in lines:

@@ -3,7 +3,7 @@
 Belongs here: which SDK method is called with what, and whether it may be repeated. Does not: when to call it, or what for.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
@@ -163,17 +163,27 @@ class Project:
         found = self._make("read an iteration", lambda: self._training.get_iteration(self.id, iteration_id))
         return iteration_of(found)
 
-    def train(self, training_type: str, budget_hours: int, *, force: bool) -> Iteration:
-        """Start a training; a lost answer is an error, because the training may run."""
-        started = self.calls.make(
+    def train(self, training_type: str, budget_hours: int, before: Collection[str], *, force: bool) -> Iteration:
+        """Start a training.
+
+        Args:
+            before: Ids of the iterations there were, so that one whose answer was lost is found and not begun twice.
+        """
+        return self.calls.make(
             "train",
             f"train project {self.name!r}",
-            lambda: self._training.train_project(
-                self.id, training_type=training_type, reserved_budget_in_hours=budget_hours, force_train=force
+            lambda: iteration_of(
+                self._training.train_project(
+                    self.id, training_type=training_type, reserved_budget_in_hours=budget_hours, force_train=force
+                )
             ),
-            repeat=False,
+            look=lambda: self.begun_since(before),
         )
-        return iteration_of(started)
+
+    def begun_since(self, before: Collection[str]) -> Iteration | None:
+        """The newest iteration that is not among those, or None."""
+        new = [iteration for iteration in self.iterations() if iteration.id not in before and iteration.status != "New"]
+        return new[-1] if new else None
 
     def name_iteration(self, iteration_id: str, name: str) -> None:
         """Give an iteration a name."""
@@ -194,7 +204,7 @@ class Project:
         self._make(
             f"publish iteration {iteration.name!r} as {name!r} to custom_vision.prediction_resource_id",
             lambda: self._training.publish_iteration(self.id, iteration.id, name, target, overwrite=True),
-            repeat=False,
+            look=lambda: self.iteration(iteration.id).publish_name == name or None,
         )
 
     def unpublish(self, iteration: Iteration) -> None:

@@ -5,7 +5,7 @@ Belongs here: iterations. Does not: the project's images (`reconcile.py`), which
 
 from collections.abc import Collection, Sequence
 
-from imaging_assets.azure.custom_vision.calls import Clock, took_effect_perhaps
+from imaging_assets.azure.custom_vision.calls import Clock
 from imaging_assets.azure.custom_vision.project import Project
 from imaging_assets.azure.custom_vision.wire import Iteration
 from imaging_assets.errors import ServiceError, TrainingError
@@ -58,10 +58,8 @@ class Trainings:
         force = False
         while True:
             try:
-                return self._ask(force=force)
+                return self._ask(before, force=force)
             except ServiceError as error:
-                if took_effect_perhaps(error) and (lost := self.lost(before)):
-                    return lost
                 if error.code == _RUNNING:
                     self._wait_for_another()
                 elif error.code.startswith(_NOT_NEEDED) and (newest := self._newest_completed()):
@@ -73,11 +71,6 @@ class Trainings:
                     raise TrainingError(f"{error} Label more images of each tag.") from None
                 else:
                     raise
-
-    def lost(self, before: Collection[str]) -> Iteration | None:
-        """The iteration that was begun since then, whose answer was lost."""
-        new = [iteration for iteration in self._project.iterations() if iteration.id not in before and iteration.status != "New"]
-        return new[-1] if new else None
 
     def wait(self, iteration_id: str) -> Iteration:
         """The iteration when it is done.
@@ -113,17 +106,13 @@ class Trainings:
         if iteration.publish_name:
             # The service refuses to publish what is published, whatever `overwrite` says.
             self._project.unpublish(iteration)
-        try:
-            self._project.publish(iteration, name, target)
-        except ServiceError as error:
-            if not took_effect_perhaps(error) or self._project.iteration(iteration_id).publish_name != name:
-                raise
+        self._project.publish(iteration, name, target)
 
-    def _ask(self, *, force: bool) -> Iteration:
+    def _ask(self, before: Collection[str], *, force: bool) -> Iteration:
         self._heartbeat("asking for a training")
         advanced = self._policy.training_type == "advanced"
         hours = self._policy.budget_hours if advanced else 0
-        return self._project.train("Advanced" if advanced else "Regular", hours, force=force)
+        return self._project.train("Advanced" if advanced else "Regular", hours, before, force=force)
 
     def _wait_for_another(self) -> None:
         running = [iteration for iteration in self._project.iterations() if iteration.status == "Training"]

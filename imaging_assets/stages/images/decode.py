@@ -16,7 +16,6 @@ from PIL import Image
 
 from imaging_assets.policies import Resize
 from imaging_assets.stages.images.facts import Facts
-from imaging_assets.stages.images.fit import step_of
 from imaging_assets.stages.images.looks import MEASURED
 from imaging_assets.stages.images.pixels import Pixels, pixels_of
 from imaging_assets.stages.images.profiles import in_srgb, pixels_in_srgb
@@ -31,7 +30,6 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _FINE = 2.0  # a decode at k/8 must leave so many times the wanted edge; with less, its aliasing is seen (1 to 2 dB)
-_SLOPE, _SHRINK = 0.85, 1.75  # bytes ~ step**-slope and scale**shrink, measured over photographs
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +58,16 @@ def decoded(data: bytes, picture: Image.Image, facts: Facts, limits: Resize, *, 
     turn = _TURNS.get(facts.turn)
     plain = facts.kind == "JPEG" and facts.mode in ("RGB", "L")
     if plain:
-        fast = _turbo(data, facts, eighths_for(facts, len(data), limits, small=small))
+        fast = _turbo(data, facts, eighths_for(facts, limits, small=small))
         if fast is not None:
             return Decoded(pixels_in_srgb(fast, facts.profile).turned(turn))
     return Decoded(_by_pillow(picture, facts, limits).turned(turn), faulty=plain)
 
 
-def eighths_for(facts: Facts, size: int, limits: Resize, *, small: bool = False) -> int:
-    """How many eighths of a JPEG's edges to decode, 1 to 8; 8 unless much less is enough."""
-    longest = max(facts.width, facts.height)
-    if small:
-        wanted = max(MEASURED, limits.thumbnail_edge)
-        return next(k for k in (1, 2, 4, 8) if longest * k / 8 >= wanted or k == 8)
-    by_edge = limits.max_edge / longest
-    # At the lowest quality in place of its own it would have so many bytes, were it decoded whole.
-    least = size * (step_of(facts.quality) / step_of(limits.min_quality + 5)) ** _SLOPE if facts.quality else size
-    by_bytes = float((limits.max_bytes / least) ** (1 / _SHRINK))
-    if by_bytes < min(0.9, by_edge):
-        return max(1, ceil(8 * by_bytes))
-    return next(k for k in (1, 2, 4, 8) if k / 8 >= _FINE * by_edge or k == 8)
+def eighths_for(facts: Facts, limits: Resize, *, small: bool = False) -> int:
+    """How many eighths of a JPEG's edges to decode: 8, or 4, 2 or 1 where much less than all pixels is wanted."""
+    wanted = max(MEASURED, limits.thumbnail_edge) if small else _FINE * limits.max_edge
+    return next((k for k in (1, 2, 4) if max(facts.width, facts.height) * k / 8 >= wanted), 8)
 
 
 def _turbo(data: bytes, facts: Facts, eighths: int) -> Pixels | None:

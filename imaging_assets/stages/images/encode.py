@@ -22,13 +22,14 @@ from imaging_assets.stages.images.facts import Facts, facts_of, open_image
 from imaging_assets.stages.images.fit import BEST_QUALITY, Fitted, fit, quality_of, step_of
 from imaging_assets.stages.images.looks import Looks, looks_of
 from imaging_assets.stages.images.pixels import Pixels
-from imaging_assets.stages.images.rewrite import rewritten, with_exif
+from imaging_assets.stages.images.rewrite import ends_with_picture, rewritten, with_exif
 
 Hold = Callable[[int], AbstractContextManager[object]]
 """Called with the number of pixels before any is decoded; what it returns is left when they are no longer needed."""
 
 _PASSABLE = {"JPEG": "jpg", "PNG": "png", "BMP": "bmp", "GIF": "gif"}
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"RIFF", b"II*\0", b"MM\0*", b"GIF8", b"BM")
+_LAST_BYTES = (b"\xff\xd9", b"IEND\xaeB`\x82")  # of a JPEG, of a PNG
 _GOOD_QUALITY = 92  # of what was not a JPEG
 _EXIF_SEGMENT = 10  # bytes around the EXIF in a JPEG
 
@@ -92,7 +93,7 @@ def smaller_copy(data: bytes, max_bytes: int) -> bytes:
 
 
 def _encode(data: bytes, picture: Image.Image, limits: Resize) -> EncodedImage:
-    facts = facts_of(picture, data, keep_gps=limits.keep_gps)
+    facts = facts_of(picture, keep_gps=limits.keep_gps)
     kept = _kept(data, facts, limits) if _pixels_are_fine(facts, limits) else None
     found = decoded(data, picture, facts, limits, small=kept is not None)
     looks = looks_of(found.pixels, limits.thumbnail_edge)
@@ -129,9 +130,12 @@ def _pixels_are_fine(facts: Facts, limits: Resize) -> bool:
 
 def _kept(data: bytes, facts: Facts, limits: Resize) -> tuple[Literal["passed", "rewritten"], bytes] | None:
     """The landed bytes, or the same without what offends, if that fits."""
-    offends = facts.moves or not facts.whole or (facts.tells_place and not limits.keep_gps)
-    if not offends:
-        return ("passed", data) if len(data) <= limits.max_bytes else None
+    fits = len(data) <= limits.max_bytes
+    if not fits and not facts.moves and data.endswith(_LAST_BYTES):
+        return None  # there is nothing behind its end that would make it fit if it went
+    offends = facts.moves or (facts.tells_place and not limits.keep_gps)
+    if fits and not offends and ends_with_picture(data, facts.kind):
+        return "passed", data
     clean = rewritten(data, facts.kind, facts.exif)
     return ("rewritten", clean) if clean is not None and len(clean) <= limits.max_bytes else None
 
@@ -142,7 +146,7 @@ def _fitted(pixels: Pixels, facts: Facts, size: int, limits: Resize) -> Fitted:
     over = size > limits.max_bytes
     ceiling = BEST_QUALITY if over else min(BEST_QUALITY, max(_GOOD_QUALITY, facts.quality))
     guess = quality_of(step_of(facts.quality) * (size / limits.max_bytes)) if over and facts.quality else 90
-    return fit(pixels, room, ceiling, guess)
+    return fit(pixels, room, ceiling=ceiling, guess=guess, subsampling="444" if facts.fine_colour and not over else "420")
 
 
 def _odd_size(width: int, height: int) -> tuple[str, ...]:

@@ -9,13 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, JpegImagePlugin
 
 from imaging_assets.errors import UnreadableImageError
 from imaging_assets.policies import Resize
 from imaging_assets.stages.images.fit import quality_of
 from imaging_assets.stages.images.profiles import is_srgb
-from imaging_assets.stages.images.rewrite import ends_with_picture
 
 # Pillow warns of images that could exhaust memory and refuses only twice as large ones; here the warning is the limit.
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
@@ -34,6 +33,8 @@ FORMATS = tuple(name for name in ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "
 _ORIENTATION, _GPS = ExifTags.Base.Orientation, ExifTags.IFD.GPSInfo
 _UPRIGHT_BY_PILLOW = ("TIFF", "HEIF")  # turned while they are decoded
 _STANDARD_LUMA_SUM = 3688  # of the luminance table of ITU T.81, annex K; libjpeg's quality 50
+_LOSSLESS = ("PNG", "GIF", "BMP", "TIFF")
+_EACH_PIXEL = 0
 _EMPTY_EXIF = 20  # bytes of a block without an entry, which some writers leave
 
 
@@ -48,13 +49,13 @@ class Facts:
         orientation: As landed, EXIF's, 1 to 8.
         turn: What of it the decoder leaves to be done, 1 to 8.
         moves: There is more than one frame or picture.
-        whole: Nothing follows the picture.
         transparent: Some pixels may be.
         profile: Embedded colour profile, empty when there is none or it is sRGB anyway.
         tells_place: Metadata tell where it was taken, or cannot be read so that they might.
         captured_at: From EXIF; cameras do not say the zone, so it is taken for UTC.
         exif: What of its EXIF stays in whatever is made of it, beginning with its TIFF header; empty for nothing.
         quality: Of a JPEG, by its tables; 0 for other kinds.
+        fine_colour: Colour is kept for each pixel, not for each four.
     """
 
     kind: str
@@ -64,13 +65,13 @@ class Facts:
     orientation: int
     turn: int
     moves: bool
-    whole: bool
     transparent: bool
     profile: bytes
     tells_place: bool
     captured_at: datetime | None
     exif: bytes
     quality: int
+    fine_colour: bool
 
     @property
     def upright(self) -> tuple[int, int]:
@@ -92,8 +93,8 @@ def open_image(data: bytes, limits: Resize) -> Image.Image:
     return picture
 
 
-def facts_of(picture: Image.Image, data: bytes, *, keep_gps: bool = False) -> Facts:
-    """Facts of an opened image and its bytes; a PNG is decoded on the way, for its metadata may follow its pixels."""
+def facts_of(picture: Image.Image, *, keep_gps: bool = False) -> Facts:
+    """Facts of an opened image; a PNG is decoded on the way, for its metadata may follow its pixels."""
     if picture.format == "PNG":
         picture.load()  # `getexif` would do it, and what the decoder has to say would be lost there
     kind = "JPEG" if picture.format == "MPO" else str(picture.format)
@@ -110,13 +111,13 @@ def facts_of(picture: Image.Image, data: bytes, *, keep_gps: bool = False) -> Fa
         orientation=_in_range(picture.info.get("original_orientation") or turn),
         turn=1 if kind in _UPRIGHT_BY_PILLOW else turn,
         moves=_moves(picture),
-        whole=ends_with_picture(data, kind),
         transparent="transparency" in picture.info or picture.mode in ("RGBA", "LA", "PA", "La", "RGBa"),
         profile=b"" if profile and picture.mode in ("RGB", "RGBA", "P") and is_srgb(profile) else profile,
         tells_place=_may_tell_place(picture, exif),
         captured_at=captured_at,
         exif=_kept_exif(captured_at, _directory(exif, _GPS) if keep_gps else {}),
         quality=_quality(picture),
+        fine_colour=kind in _LOSSLESS or (kind == "JPEG" and JpegImagePlugin.get_sampling(picture) == _EACH_PIXEL),
     )
 
 

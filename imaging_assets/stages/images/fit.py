@@ -57,13 +57,15 @@ def quality_of(step: float) -> int:
     return round(min(100.0, max(1.0, (200 - step) / 2 if step <= 100 else 5000 / step)))
 
 
-def fit(pixels: Pixels, limits: Resize, ceiling: int = BEST_QUALITY, guess: int = 90) -> Fitted:
+def fit(pixels: Pixels, limits: Resize, *, ceiling: int = BEST_QUALITY, guess: int = 90, subsampling: str = "420") -> Fitted:
     """JPEG of these pixels within the limits.
 
     Args:
         pixels: Upright sRGB or grey.
+        limits: Bytes, edges and the lowest quality.
         ceiling: Quality not to exceed: that of the source, where the budget is no matter.
         guess: Quality to try first.
+        subsampling: Of colour: 420 halves its edges, 444 does not.
 
     Raises:
         UnreadableImageError: `cannot fit`.
@@ -72,7 +74,7 @@ def fit(pixels: Pixels, limits: Resize, ceiling: int = BEST_QUALITY, guess: int 
     current = _scaled(pixels, min(limits.max_edge, MAX_JPEG_EDGE) / max(pixels.width, pixels.height))
     ceiling = max(ceiling, limits.min_quality)
     for _ in range(_SHRINKS):
-        found, used, excess = _by_quality(current, limits, ceiling, guess)
+        found, used, excess = _by_quality(_Sample(current, subsampling), limits, ceiling, guess)
         encodes += used
         if found is not None:
             return Fitted(found[0], current.width, current.height, found[1], encodes)
@@ -88,9 +90,8 @@ def _scaled(pixels: Pixels, scale: float) -> Pixels:
     return pixels.resized(max(1, round(pixels.width * scale)), max(1, round(pixels.height * scale))) if scale < 1 else pixels
 
 
-def _by_quality(pixels: Pixels, limits: Resize, ceiling: int, guess: int) -> tuple[tuple[bytes, int] | None, int, float]:
+def _by_quality(sample: "_Sample", limits: Resize, ceiling: int, guess: int) -> tuple[tuple[bytes, int] | None, int, float]:
     """Bytes and quality at this very size, encodes used, and by how much the floor exceeds the budget if nothing fits."""
-    sample = _Sample(pixels)
     best: tuple[bytes, int] | None = None
     correction, excess = 1.0, 1.0
     for encode in range(1, _ENCODES + 1):
@@ -111,8 +112,9 @@ def _by_quality(pixels: Pixels, limits: Resize, ceiling: int, guess: int) -> tup
 class _Sample:
     """Predicts the bytes of the whole from stripes of it."""
 
-    def __init__(self, pixels: Pixels) -> None:
+    def __init__(self, pixels: Pixels, subsampling: str) -> None:
         self._pixels = pixels
+        self._subsampling = subsampling
         self._array = _stripes(pixels.array)
         self._factor = pixels.height / self._array.shape[0]
         self._known: dict[int, float] = {}
@@ -121,7 +123,7 @@ class _Sample:
     def predicted(self, quality: int) -> float:
         """Bytes of the whole image at this quality."""
         if quality not in self._known:
-            data = jpeg(self._array, quality)
+            data = jpeg(self._array, quality, self._subsampling)
             if self._factor == 1:
                 self._encoded = {quality: data}
             self._known[quality] = (len(data) - _HEADER) * self._factor + _HEADER
@@ -129,7 +131,7 @@ class _Sample:
 
     def whole(self, quality: int) -> bytes:
         """The whole image, encoded."""
-        return self._encoded.get(quality) or jpeg(self._pixels.array, quality)
+        return self._encoded.get(quality) or jpeg(self._pixels.array, quality, self._subsampling)
 
     def quality(self, budget: float, floor: int, ceiling: int, guess: int) -> tuple[int | None, float]:
         """Highest quality predicted to fit, and by which factor the floor exceeds the budget (at least 1)."""

@@ -26,9 +26,15 @@ _COLOUR_STEP = 16
 Hashes = npt.NDArray[np.uint64]
 
 
-def perceptual_hash(picture: Image.Image) -> str:
-    """64-bit hash of an upright picture as 16 hex digits; look-alikes differ in few bits."""
-    grey = np.asarray(picture.convert("L").resize((_EDGE, _EDGE), Image.Resampling.BILINEAR), dtype=np.float64)
+def perceptual_hash(picture: Image.Image, luma: Image.Image | None = None) -> str:
+    """64-bit hash of an upright picture as 16 hex digits; look-alikes differ in few bits.
+
+    Args:
+        picture: Of any mode that Pillow converts.
+        luma: The same in mode L, of whatever size, where it is at hand.
+    """
+    luma = luma or picture.convert("L")
+    grey = np.asarray(luma.resize((_EDGE, _EDGE), Image.Resampling.BILINEAR), dtype=np.float64)
     if grey.std() < _EVEN:
         colours = np.asarray(picture.convert("RGB").resize((_EDGE, _EDGE), Image.Resampling.BILINEAR), dtype=np.float64)
         if colours.std(axis=(0, 1)).max() < _EVEN:

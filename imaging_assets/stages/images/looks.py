@@ -49,12 +49,11 @@ class Looks:
 def looks_of(pixels: Pixels, thumbnail_edge: int) -> Looks:
     """Looks of an upright image."""
     small = _small(pixels, max(MEASURED, thumbnail_edge))
-    measured = _within(small, MEASURED)
-    grey = measured.convert("L")
+    grey = _within(small.convert("L"), MEASURED)  # one channel of four is resized
     luma = np.asarray(grey)
     return Looks(
         thumbnail=jpeg(pixels_of(_within(small, thumbnail_edge)).array, 80),
-        phash=perceptual_hash(measured),
+        phash=perceptual_hash(small, grey),
         sharpness=_sharpness(luma),
         brightness=float(luma.mean()),
         entropy=float(grey.entropy()),
@@ -62,12 +61,12 @@ def looks_of(pixels: Pixels, thumbnail_edge: int) -> Looks:
 
 
 def _small(pixels: Pixels, edge: int) -> Image.Image:
-    """A copy of at most this edge; of large images two rows of each box that is averaged are looked at, not all."""
+    """A copy of this to twice this edge; of large images two rows of each box that is averaged are looked at, not all."""
     box = max(1, max(pixels.width, pixels.height) // edge)
     rows = max(1, box // 2)
     if pixels.height // rows < 2:
         rows = 1
-    return _within(pixels.picture(rows).reduce((box, max(1, box // rows))) if box > 1 else pixels.picture(), edge)
+    return pixels.picture(rows).reduce((box, max(1, box // rows))) if box > 1 else pixels.picture()
 
 
 def _within(picture: Image.Image, edge: int) -> Image.Image:
@@ -75,7 +74,7 @@ def _within(picture: Image.Image, edge: int) -> Image.Image:
     if scale >= 1:
         return picture
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    return picture.resize(size, Image.Resampling.BILINEAR)
+    return picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=1.0)
 
 
 def _sharpness(luma: npt.NDArray[np.uint8]) -> float:

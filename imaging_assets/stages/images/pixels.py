@@ -52,12 +52,10 @@ class Pixels:
         return Image.frombuffer(self.mode, size, self.array, "raw", self.mode, stride, 1)
 
     def resized(self, width: int, height: int) -> "Pixels":
-        """Another size: by Lanczos; below half, where a narrower filter errs by 0.3 dB at most and takes half the time, by that."""
+        """A smaller size, by averaging over triangles after whole boxes: as near to the original as Lanczos once encoded, see docs."""
         if (width, height) == (self.width, self.height):
             return self
-        halved = 2 * max(width, height) <= max(self.width, self.height)
-        method = Image.Resampling.HAMMING if halved else Image.Resampling.LANCZOS
-        return Pixels(np.asarray(self.picture().resize((width, height), method)))
+        return Pixels(np.asarray(self.picture().resize((width, height), Image.Resampling.BILINEAR, reducing_gap=1.0)))
 
     def turned(self, turn: Image.Transpose | None) -> "Pixels":
         """Rotated or mirrored."""

@@ -3,6 +3,7 @@
 Belongs here: names of these, for blobs and manifests. Does not: the work (`encode`).
 """
 
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 
 import PIL
@@ -18,11 +19,13 @@ _CODE = "p2"
 _SHAPES_NOTHING = {"workers", "batch", "near_duplicate_bits", "decoder_seconds", "decoder_bytes"}
 
 
+@lru_cache(maxsize=8)  # asked for with each image
 def recipe(limits: Resize) -> str:
     """Names this code and the limits that shape its output; part of every resized blob's name."""
     return f"{_CODE}-{digest(limits.model_dump(exclude=_SHAPES_NOTHING))[:8]}"
 
 
+@lru_cache(maxsize=8)
 def decoders(limits: Resize) -> str:
     """Names the decoders at hand and what they may use; quarantined images are tried again when it changes."""
     codecs = [f"{name} {features.version_codec(name) or '-'}" for name in ("jpg", "zlib", "libtiff")]

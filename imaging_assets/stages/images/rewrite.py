@@ -1,6 +1,6 @@
 """Takes what offends out of a file without touching its pixels: GPS, XMP, comments, further pictures, bytes after the end.
 
-Belongs here: JPEG segments and PNG chunks, copied or left out, and where a picture ends. Does not: the decision (`encode`), EXIF's
+Belongs here: JPEG segments and PNG chunks, copied, left out or counted, and where a picture ends. Does not: the decision (`encode`), EXIF's
 meaning (`facts`).
 
 What shapes the pixels stays: JFIF, Adobe's colour transform, the colour profile; of EXIF only what `facts` keeps, written anew.
@@ -11,12 +11,14 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 
 _KEPT_PNG = frozenset(
     (b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"sBIT", b"pHYs")
 )
 _PNG = b"\x89PNG\r\n\x1a\n"
 _APP0, _APP2, _APP14, _COMMENT, _EOI, _SOS = 0xE0, 0xE2, 0xEE, 0xFE, 0xD9, 0xDA
+_SEQUENTIAL = (0xC0, 0xC1)
 _MARKER = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")  # neither stuffed bytes nor restarts
 
 
@@ -56,6 +58,18 @@ def with_exif(jpeg: bytes, exif: bytes) -> bytes:
     """A freshly encoded JPEG with this EXIF in it."""
     at = 4 + int.from_bytes(jpeg[4:6], "big") if jpeg[2:4] == b"\xff\xe0" else 2
     return jpeg[:at] + _exif_segment(exif) + jpeg[at:] if exif else jpeg
+
+
+def scans(data: bytes) -> int:
+    """At most so many scans a JPEG has; 1, without a look at the rest, where the first holds all of a sequential one."""
+    components = b""
+    with suppress(_OddStructureError):
+        for marker, start, _ in _segments(data):
+            if marker in _SEQUENTIAL:
+                components = data[start + 9 : start + 10]
+            if marker == _SOS and components and data[start + 4 : start + 5] == components:
+                return 1
+    return data.count(b"\xff\xda")
 
 
 def _exif_segment(exif: bytes) -> bytes:

@@ -19,9 +19,10 @@ from typing import IO, Any
 from imaging_assets.errors import UnreadableImageError
 from imaging_assets.policies import Resize
 from imaging_assets.stages.images.encode import EncodedImage, encode_image
+from imaging_assets.stages.images.rewrite import scans
 
 _RISKY = (b"RIFF", b"II", b"MM")  # WebP, TIFF
-_JPEG, _SCAN = b"\xff\xd8\xff", b"\xff\xda"
+_JPEG = b"\xff\xd8\xff"
 _MOST_SCANS = 64
 _LENGTH = 8
 
@@ -29,7 +30,7 @@ _LENGTH = 8
 def needs_sandbox(data: bytes) -> bool:
     """Whether these bytes go to a decoder that might hang or die of them."""
     if data.startswith(_JPEG):
-        return data.count(_SCAN) > _MOST_SCANS
+        return scans(data) > _MOST_SCANS
     return data.startswith(_RISKY) or data[4:8] == b"ftyp"  # AVIF, HEIC
 
 

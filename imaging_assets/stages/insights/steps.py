@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from imaging_assets.errors import AnalysisError, BlobNotFoundError, ManifestCorruptError
+from imaging_assets.errors import AnalysisError, BlobNotFoundError, ManifestCorruptError, ServiceError, SettingsError
 from imaging_assets.records.insights import Columns, ColumnType, ImageToAnalyze, Output
 from imaging_assets.stages.digests import digest
 from imaging_assets.stages.insights.plan import Step
@@ -169,17 +169,37 @@ def _ask(pipeline: Pipeline, step: Step, image: _Wanted) -> Row:
         return row
     try:
         data = b"" if analyzer.reads == "none" else pipeline.store.read(image.row[analyzer.reads]).data
-        shown = ImageToAnalyze(row["sha256"], data, image.row["width"], image.row["height"], image.insights)
-        return row | _checked(analyzer.analyze(shown), analyzer.columns)
+    except BlobNotFoundError as error:
+        return row | {"error": str(error), "may_pass": True}
+    shown = ImageToAnalyze(row["sha256"], data, image.row["width"], image.row["height"], image.insights)
+    try:
+        return row | _kept(_asked(step, shown), analyzer.columns)
     except AnalysisError as error:
         return row | {"error": str(error), "may_pass": error.may_pass}
-    except (BlobNotFoundError, OSError) as error:  # a network or a disk that was not there
-        return row | {"error": f"{type(error).__name__}: {error}", "may_pass": True}
-    except Exception as error:  # noqa: BLE001 - a user's function may raise anything, and it must cost one image only
-        return row | {"error": f"{type(error).__name__}: {error}"}
 
 
-def _checked(output: Output, columns: Columns) -> Row:
+def answer_of(step: Step, image: ImageToAnalyze) -> Output:
+    """A step's answer about one image that is no day's, as those that require it would be shown it.
+
+    Raises:
+        AnalysisError: There is none.
+        SettingsError, ServiceError: The step as a whole cannot go on.
+    """
+    return read_output(_kept(_asked(step, image), step.analyzer.columns), step.analyzer.columns)
+
+
+def _asked(step: Step, image: ImageToAnalyze) -> Output:
+    try:
+        return step.analyzer.analyze(image)
+    except (SettingsError, ServiceError, AnalysisError):
+        raise
+    except OSError as error:  # a network or a disk that was not there
+        raise AnalysisError(f"{type(error).__name__}: {error}. It is asked again later.", may_pass=True) from error
+    except Exception as error:  # a user's function may raise anything, and it must cost one image only
+        raise AnalysisError(f"{type(error).__name__}: {error}. Mend the step and raise its version.") from error
+
+
+def _kept(output: Output, columns: Columns) -> Row:
     """An answer as its table keeps it.
 
     Raises:

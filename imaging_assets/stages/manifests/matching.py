@@ -14,6 +14,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+_DATED = re.compile(r"(?:.*/)?([0-9]{4}/[0-9]{2}/[0-9]{2}/.+)")
+
 
 @dataclass(frozen=True, slots=True)
 class Match:
@@ -65,9 +67,13 @@ class ImageIndex:
         return self._only(found)
 
     def landing_path(self, selector: str) -> str:
-        """The whole path that `selector` stands for when it is no mere end of one; what stands before the landing place is dropped."""
+        """The whole path that `selector` stands for when it is no mere end of one.
+
+        What stands before the landing place or a dated folder (`2026/03/02/`) is dropped: a container, an export's folder of images.
+        """
         _, landing, below = f"/{selector}".rpartition(f"/{self.landing}/")
-        return self.landing + "/" + (below if landing else selector)
+        dated = _DATED.fullmatch(selector)
+        return f"{self.landing}/{below if landing else dated[1] if dated else selector}"
 
     def _find(self, selector: str) -> list[str]:
         whole = self.landing_path(selector)

@@ -16,7 +16,7 @@ Array = npt.NDArray[np.float64]
 Kind = Literal["Multiclass", "Multilabel", "Detection"]
 
 SIDE, CELLS = 64, 8
-WINDOW_STEP = 4
+WINDOW_STEP = 8
 
 
 class Box(NamedTuple):

@@ -88,6 +88,7 @@ class CustomVisionServer:
 
     Attributes:
         calls: Number of answered requests by operation (`create_images_from_files`), the SDK's names.
+        throttled: Requests refused because they came too fast.
         valid_tokens: Bearer tokens that are accepted beside the keys.
         service: The service behind it, to look at and to tamper with.
     """
@@ -98,6 +99,7 @@ class CustomVisionServer:
     def __init__(self, limits: Limits = rules.S0) -> None:
         self.service = Service(limits, PREDICTION_RESOURCE)
         self.calls: Counter[str] = Counter()
+        self.throttled = 0
         self.valid_tokens: set[str] = set()
         self._faults: dict[str, deque[Fault | None]] = defaultdict(deque)
         self._seen: dict[str, deque[float]] = defaultdict(deque)
@@ -197,6 +199,7 @@ class CustomVisionServer:
         while seen and moment - seen[0] >= 1:
             seen.popleft()
         if len(seen) >= limits[kind]:
+            self.throttled += 1
             return _fault_answer(Throttled(1))
         seen.append(moment)
         return None
@@ -249,7 +252,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content[: len(content) // 2] if answer.cut else content)
         self.close_connection = self.close_connection or answer.cut
 
-    do_GET = do_POST = do_PATCH = do_DELETE = _serve  # noqa: N815 - the standard library's names
+    do_GET = do_POST = do_PATCH = do_DELETE = _serve
 
     @override
     def log_message(self, format: str, *args: Any) -> None:

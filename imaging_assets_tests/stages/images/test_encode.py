@@ -20,6 +20,7 @@ from imaging_assets.policies import Resize
 from imaging_assets.stages.images.encode import EncodedImage, encode_image, smaller_copy
 from imaging_assets.stages.images.recipe import decoders, recipe
 from imaging_assets_tests.builders import a_picture
+from imaging_assets_tests.stages.images.pictures import a_profile
 
 LIMITS = Resize()
 QUARTERS = ((0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75))
@@ -276,21 +277,9 @@ def test_a_broken_later_frame_does_not_cost_the_first() -> None:
     assert opened(image).size == (64, 64)
 
 
-def profile_with_red_and_green_exchanged() -> bytes:
-    """SRGB whose first two primaries changed places: what looks red in it is green."""
-    plain = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    places = {plain[at : at + 4]: at for at in range(132, 132 + 12 * int.from_bytes(plain[128:132], "big"), 12)}
-    red, green = places[b"rXYZ"] + 4, places[b"gXYZ"] + 4
-    swapped = bytearray(plain)
-    swapped[red : red + 8], swapped[green : green + 8] = plain[green : green + 8], plain[red : red + 8]
-    return bytes(swapped)
-
-
 def test_srgb_by_whatever_name_passes() -> None:
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-
     for kind in ("JPEG", "PNG"):
-        assert encode_image(a_picture(kind=kind, icc_profile=profile), LIMITS).status == "passed"
+        assert encode_image(a_picture(kind=kind, icc_profile=a_profile(exchanged=False)), LIMITS).status == "passed"
 
 
 @pytest.mark.parametrize(
@@ -300,7 +289,7 @@ def test_colours_of_a_profile_become_srgb(kind: str, mode: str) -> None:
     red = Image.new("RGB", (64, 64), (230, 20, 20))
     red = red.quantize(4) if mode == "P" else red.convert(mode)
 
-    image = encode_image(saved(red, kind, icc_profile=profile_with_red_and_green_exchanged()), LIMITS)
+    image = encode_image(saved(red, kind, icc_profile=a_profile(exchanged=True)), LIMITS)
 
     assert image.status == "resized"
     assert near(colour(image), (20, 230, 20))
@@ -314,6 +303,20 @@ def test_a_broken_profile_costs_neither_the_image_nor_its_colours(kind: str) -> 
     assert image.status == "resized"
     assert near(colour(image), (230, 20, 20))
     assert "icc_profile" not in opened(image).info
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF"])
+def test_fine_colour_stays_fine(kind: str) -> None:
+    """Red letters on blue are what halved colour blurs."""
+    lines = Image.new("RGB", (64, 64), (20, 20, 230))
+    for x in range(0, 64, 2):
+        lines.paste((230, 20, 20), (x, 0, x + 1, 64))
+    fine: dict[str, Any] = {"quality": 95, "subsampling": 0} if kind == "JPEG" else {}
+
+    image = encode_image(saved(lines, kind, exif=exif(Orientation=2), **fine), LIMITS)
+
+    row = np.asarray(opened(image).convert("RGB"), dtype=int)[32]
+    assert (row[1::2, 0] - row[0::2, 0]).mean() > 150
 
 
 def test_lab_becomes_rgb_of_the_same_look() -> None:

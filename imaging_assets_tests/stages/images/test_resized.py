@@ -26,6 +26,7 @@ from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.tables import RESIZED_IMAGES
 from imaging_assets_tests.builders import DAY, a_picture, a_pipeline, land
 from imaging_assets_tests.doubles import CountingBlobStore, over
+from imaging_assets_tests.stages.images.pictures import PICTURES
 
 FOLDER = f"landing/{DAY.replace('-', '/')}"
 
@@ -151,6 +152,36 @@ def test_each_kind_of_damage_is_quarantined_with_its_reason_and_costs_no_other_i
         assert (row["status"], row["reason"]) == ("quarantined", name.removesuffix(".jpg"))
         assert row["sha256"] == sha256_of(pictures[name])
         assert (row["resized"], row["thumbnail"], row["phash"], row["width"]) == (None, None, None, None)
+
+
+def test_a_row_tells_how_the_image_lay_and_how_it_looks(tmp_path: Path) -> None:
+    pictures = {name: PICTURES[name]() for name in ("480x640_exif-rotated.jpg", "640x480.jpg", "640x480_gps.jpg")}
+
+    found = rows(a_day(tmp_path, pictures | {"black.png": bytes_of(Image.new("RGB", (300, 200))), "bad.jpg": b"text"}))
+
+    turned = found["480x640_exif-rotated.jpg"]
+    assert (turned["orientation"], turned["width"], turned["height"]) == (6, 480, 640)
+    assert (found["640x480.jpg"]["orientation"], found["640x480.jpg"]["problems"]) == (1, [])
+    assert found["640x480_gps.jpg"]["status"] == "rewritten"
+    assert found["black.png"]["problems"] == ["shorter than 256 pixels", "low information", "dark"]
+    assert (found["black.png"]["sharpness"], found["black.png"]["brightness"]) == (0.0, 0.0)
+    assert (found["bad.jpg"]["problems"], found["bad.jpg"]["sharpness"], found["bad.jpg"]["orientation"]) == ([], None, None)
+
+
+def test_a_decoder_that_dies_or_hangs_costs_one_image_of_the_day(tmp_path: Path) -> None:
+    """A TIFF that needs more memory than its decoder may have."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (8_000, 8_000)).save(buffer, "TIFF", compression="tiff_lzw")
+    pictures = {"a.jpg": small(1), "b.tif": buffer.getvalue(), "c.tif": a_picture(3, kind="TIFF")}
+
+    found = rows(a_day(tmp_path, pictures, resize={"decoder_bytes": 500_000_000}))
+
+    assert {name: row["status"] for name, row in found.items()} == {
+        "a.jpg": "passed",
+        "b.tif": "quarantined",
+        "c.tif": "resized",
+    }
+    assert found["b.tif"]["reason"] in {"too many pixels", "decoder died"}
 
 
 def test_a_png_named_jpg_is_fine(tmp_path: Path) -> None:
@@ -490,3 +521,47 @@ def test_a_report_shows_the_day(tmp_path: Path) -> None:
     assert (sheet.format, sheet.size) == ("WEBP", (768, 512))
     assert len(report.sheet) <= 24_000
     assert resize(pipeline).sheet == report.sheet
+
+
+def test_a_report_tells_what_gave_up_most_and_what_to_look_at(tmp_path: Path) -> None:
+    pictures = {
+        "within.jpg": a_picture(1, (400, 300)),
+        "half.jpg": a_picture(2, (1200, 900)),
+        "tenth.jpg": a_picture(3, (6000, 300)),
+        "bitmap.tif": a_picture(4, (500, 400), kind="TIFF"),
+        "black.png": bytes_of(Image.new("L", (300, 300))),
+    }
+    pipeline = a_pipeline(tmp_path, resize={"max_edge": 600})
+    land(pipeline, pictures)
+
+    report = update(pipeline)
+
+    assert [(path.removeprefix(f"{FOLDER}/"), before, after) for path, _, before, _, after in report.hardest] == [
+        ("tenth.jpg", "6000 x 300", "600 x 30"),
+        ("half.jpg", "1200 x 900", "600 x 450"),
+    ]
+    assert report.problems == {"blurred": 3, "dark": 1, "low information": 1, "shorter than 256 pixels": 1}
+    assert (resize(pipeline).hardest, resize(pipeline).problems) == (report.hardest, report.problems)
+
+
+# --- releases
+
+
+def test_a_manifest_of_the_release_before_is_read_and_its_images_worked_on_again(tmp_path: Path) -> None:
+    pipeline = a_day(tmp_path, MANY)
+    new = ("orientation", "sharpness", "brightness", "entropy", "problems")
+    older = replace(
+        RESIZED_IMAGES,
+        version=1,
+        migrations={},
+        columns={name: kind for name, kind in RESIZED_IMAGES.columns.items() if name not in new},
+    )
+    manifest = pipeline.manifests.find("resized_images", DAY)
+    frame = pipeline.manifests.read(manifest, RESIZED_IMAGES).drop(new).with_columns(recipe=pl.lit("p1-00000000"))
+    pipeline.manifests.commit(pipeline.manifests.begin(older, DAY, "0" * 16).draft(frame))
+    assert (
+        pipeline.manifests.read(pipeline.manifests.find("resized_images", DAY), RESIZED_IMAGES)["problems"].to_list() == [[]] * 8
+    )
+
+    assert resize(pipeline).read == 8
+    assert {row["orientation"] for row in rows(pipeline).values()} == {1}

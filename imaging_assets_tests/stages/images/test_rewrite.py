@@ -13,7 +13,7 @@ from PIL import ExifTags, Image
 
 from imaging_assets.policies import Resize
 from imaging_assets.stages.images.encode import EncodedImage, encode_image
-from imaging_assets.stages.images.rewrite import ends_with_picture, rewritten
+from imaging_assets.stages.images.rewrite import ends_with_picture, rewritten, scans
 from imaging_assets_tests.builders import a_picture
 
 LIMITS = Resize()
@@ -133,3 +133,11 @@ def test_no_structure_is_too_odd_to_be_looked_at(kind: str) -> None:
     for end in range(len(whole)):
         assert not ends_with_picture(whole[:end], kind)
         assert rewritten(whole[:end], kind, b"") is None
+
+
+def test_scans_are_counted_where_there_may_be_several() -> None:
+    assert scans(a_picture()) == scans(a_picture(subsampling=0)) == 1
+    assert scans(a_picture() + b"\xff\xda" * 500) == 1
+    assert scans(a_picture(progressive=True)) > 5
+    assert scans(a_picture(progressive=True) + b"\xff\xda" * 500) > 500
+    assert scans(b"\xff\xd8\xff" + b"\xff\xda" * 70) == 70

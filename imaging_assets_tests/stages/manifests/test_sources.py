@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from pydantic import ValidationError
 
 from imaging_assets.policies import Labels, LabelSource
 from imaging_assets.stages.manifests.sources import label_files
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.tables import TAGGED_MANIFESTS
-from imaging_assets_tests.builders import DAY, a_pipeline
+from imaging_assets_tests.builders import DAY, a_picture, a_pipeline, land, run_chain
 from imaging_assets_tests.doubles import CountingBlobStore, over
 from imaging_assets_tests.stages.manifests.days import (
     NEXT_DAY,
@@ -238,6 +239,25 @@ def test_boxes_outside_the_image_and_of_a_quarantined_one_are_told_with_file_and
     assert tag(pipeline).region_problems == 2
     told = [(row["label_file"], row["label_line"], row["tags"], row["regions"]) for row in rows(pipeline, TAGGED_MANIFESTS, DAY)]
     assert told == [("labels/x.json", 1, ["cat"], []), ("labels/y.json", 1, ["cat"], [])]
+
+
+@pytest.mark.parametrize(
+    ("size", "box"),
+    [((96, 64), [12, 8, 24, 16]), ((64, 96), [40, 12, 16, 24]), ((48, 32), [6, 4, 12, 8])],
+    ids=["on the stored pixels", "on the upright image", "on a smaller copy of the stored pixels"],
+)
+def test_boxes_of_a_turned_photo_are_right_whichever_way_its_tool_saw_it(
+    tmp_path: Path, size: tuple[int, int], box: list[float]
+) -> None:
+    pipeline = a_pipeline(tmp_path)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    land(pipeline, {"a.jpg": a_picture(1, (96, 64), exif=exif)})
+    put(pipeline, "labels/x.json", coco(("a.jpg", "cat"), size=size, box=box))
+    run_chain(pipeline)
+    (row,) = rows(pipeline, TAGGED_MANIFESTS, DAY)
+    assert (row["width"], row["height"], row["region_problems"]) == (64, 96, [])
+    assert row["regions"] == [{"tag": "cat", "left": 0.625, "top": 0.125, "width": 0.25, "height": 0.25}]
 
 
 @pytest.mark.parametrize(

@@ -41,15 +41,15 @@ def read(file: LabelFile) -> Iterator[Read]:
             yield from _read_item(line, item)
 
 
-def write(images: Iterable[AnnotatedImage], url: str) -> str:
+def write(images: Iterable[AnnotatedImage], url: str, *, several: bool = False) -> str:
     """The images as lines, regions in fractions.
 
     Args:
         url: What comes before each image's path, as `azureml://…/paths/folder/`.
+        several: Whether images may have several tags; then even a single one is a list.
     """
     images = list(images)
     boxes = any(image.regions for image in images)
-    several = any(len(image.tags) > 1 for image in images)
     lines = []
     for image in images:
         details: dict[str, str] = {"format": PurePosixPath(image.path).suffix.removeprefix(".") or "jpg"}

@@ -149,7 +149,10 @@ def clean_path(text: str) -> str:
         parts = urlsplit(text)
         path = unquote(parts.path).lstrip("/")
         return path.partition("/paths/")[2] if parts.scheme == "azureml" and "/paths/" in path else path
-    return text.replace("\\", "/").removeprefix("./")
+    path = text.replace("\\", "/").removeprefix("./")
+    while path.startswith("../"):  # relative to the label file; the end of the path tells which image it is
+        path = path.removeprefix("../")
+    return path
 
 
 def _text(value: object) -> str:

@@ -89,9 +89,9 @@ def write(image: AnnotatedImage, classes: Sequence[str]) -> str:
 
 def write_data(classes: Sequence[str], splits: Iterable[str]) -> str:
     """`data.yaml` for the sides there are."""
-    names = {"train": "train", "validation": "val", "test": "test"}
+    names, found = {"train": "train", "validation": "val", "test": "test"}, set(splits)
     # Ultralytics wants both; without a validation side the test side stands in.
-    there = [split for split in names if split in set(splits)]
+    there = [split for split in names if split in found]
     value: dict[str, object] = {"path": ".", **{names[split]: f"images/{split}" for split in there}}
     value.setdefault("train", "images")
     value.setdefault("val", value.get("test", value["train"]))

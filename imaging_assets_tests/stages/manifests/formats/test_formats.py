@@ -531,6 +531,7 @@ def test_tags_with_commas_emoji_and_a_leading_equals_sign_are_kept_and_long_ones
         ("https://a.blob.core.windows.net/c/x/a%20b.jpg?sv=1&sig=2", "c/x/a b.jpg"),
         ("file:///mnt/data/a.jpg", "mnt/data/a.jpg"),
         (".\\x\\a.jpg", "x/a.jpg"),
+        ("../../images/a.jpg", "images/a.jpg"),
         ("cafe\u0301.jpg", "caf\u00e9.jpg"),
     ],
 )
