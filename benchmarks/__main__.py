@@ -8,7 +8,7 @@ import json
 import sys
 from pathlib import Path
 
-BENCHMARKS = ("overhead", "search", "trainer")
+BENCHMARKS = ("overhead", "search", "skill", "trainer")
 _COLUMNS = ("name", "ours", "peer", "unit", "ratio", "goal", "holds")
 
 

@@ -1,4 +1,4 @@
-"""Label files: bytes in, statements and rejected lines out.
+"""Label files: bytes in, statements and rejected lines out; and the ones we write ourselves.
 
 Belongs here: formats. Does not: which image a line means (`matching`) or which statement wins (`winners`).
 
@@ -11,7 +11,7 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from imaging_assets.errors import LabelFileError
 from imaging_assets.records.manifests import RejectedLine, Statement
@@ -51,6 +51,15 @@ def read_csv(file: str, data: bytes, separator: str) -> tuple[list[Statement], l
         else:
             rejected.append(RejectedLine(file, line, ",".join(cells)[:200], outcome))
     return statements, rejected
+
+
+def write_csv(rows: Iterable[tuple[str, str, str]]) -> bytes:
+    """Rows of image path, tags and sha256 as `read_csv` reads them."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("path", "tags", "sha256"))
+    writer.writerows(rows)
+    return text.getvalue().encode()
 
 
 def clean_tag(text: str) -> str:
