@@ -7,13 +7,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from imaging_assets.errors import SettingsError
 from imaging_assets.settings import Settings
 from imaging_assets.stages.pipeline import Pipeline
-from imaging_assets.web.access import KeyMissingError, is_loopback
+from imaging_assets.web.access import is_loopback
+from imaging_assets.web.failures import answer_failures
+from imaging_assets.web.gallery import duplicates, files, image, models, problems, search, sign_in, unsure, upload
 from imaging_assets.web.observe import Observed
 from imaging_assets.web.site import make_site, site_of
 from imaging_assets.web.skill.routes import router as skill_router
@@ -53,9 +55,12 @@ def create_app(settings: Settings, pipeline: Pipeline) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.site = site
+    app.state.recent_place = upload.RecentPlace(settings, site.pipeline)
     app.include_router(skill_router)
+    for module in (search, image, problems, duplicates, unsure, models, upload, sign_in, files):
+        app.include_router(module.router)
     app.add_api_route("/metrics", _metrics, include_in_schema=False)
-    app.add_exception_handler(KeyMissingError, _key_missing)
+    answer_failures(app)
     if names := _host_names(settings):
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=names, www_redirect=False)
     app.add_middleware(Observed, metrics=site.metrics)
@@ -66,10 +71,6 @@ async def _metrics(request: Request) -> Response:
     site = site_of(request)
     site.access.check_key(request)
     return Response(site.metrics.render(), media_type="text/plain; version=0.0.4")
-
-
-async def _key_missing(_: Request, __: Exception) -> JSONResponse:
-    return JSONResponse({"detail": "Key not present"}, 403)
 
 
 def _host_names(settings: Settings) -> list[str]:

@@ -6,13 +6,14 @@ Belongs here: one bundle, its making and its end. Does not: routes, rules of acc
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastapi import Request
 
 from imaging_assets.settings import Settings
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.web.access import Access
+from imaging_assets.web.gallery.cached_manifests import CachedManifests
 from imaging_assets.web.metrics import Metrics
 from imaging_assets.web.skill.admission import Admission
 from imaging_assets.web.skill.batcher import Batcher
@@ -59,6 +60,7 @@ def make_site(settings: Settings, pipeline: Pipeline) -> Site:
         SettingsError: A setting of `serve` cannot be used.
     """
     policy = settings.serve
+    pipeline = replace(pipeline, manifests=CachedManifests(pipeline.manifests))
     metrics = Metrics()
     model = ModelFollower(pipeline, metrics)
     return Site(
