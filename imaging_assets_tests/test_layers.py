@@ -43,7 +43,7 @@ THIRD_PARTIES: dict[str, set[str]] = {
     "backends": set(),
     "defs": {"dagster", "numpy", "polars", "pydantic", "typing_extensions"},
     "definitions": {"dagster"},
-    "web": {"fastapi", "starlette", "jinja2", "prometheus_client", "pybase64", "pydantic_core", "typing_extensions"}
+    "web": {"fastapi", "starlette", "jinja2", "prometheus_client", "pybase64", "pydantic", "pydantic_core", "typing_extensions"}
     | PILLOW_AND_TABLES,
     "demo": PILLOW_AND_TABLES | {"sklearn"},
     "cli": {"typer", "rich", "numpy", "polars", "uvicorn"},

@@ -20,8 +20,10 @@ from imaging_assets.settings import Settings
 from imaging_assets.stages.models.registry import Registry
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.web.app import create_app
-from imaging_assets_tests.builders import a_pipeline
+from imaging_assets_tests.builders import a_picture, a_pipeline, land, run_chain, state_labels
 from imaging_assets_tests.embedded.pictures import plain, training_images
+from imaging_assets_tests.stages.manifests.days import gather
+from imaging_assets_tests.stages.models.doubles import iterate_day, with_models
 
 COLOURS = ["red", "green", "blue"]
 KEY = "k3y"
@@ -68,3 +70,23 @@ class Waiting(Predictor):
     def predict(self, model_id: str, images: Sequence[bytes]) -> list[Scored]:
         time.sleep(self.seconds)
         return self.inner.predict(model_id, images)
+
+
+PICTURES = {f"cam/{seed}.jpg": a_picture(seed, (64, 48)) for seed in range(8)}
+UNLABELLED = {f"new/{seed}.jpg": a_picture(seed, (64, 48)) for seed in range(20, 23)}
+
+
+def a_shown_pipeline(home: Path) -> Pipeline:
+    """A day of eight labelled pictures (cats and dogs by turns), three without a label, a copy, one that is no picture.
+
+    Its model predicts "cat" for all.
+    """
+    pipeline = a_pipeline(home)
+    land(pipeline, {**PICTURES, **UNLABELLED, "copy of 7.jpg": PICTURES["cam/7.jpg"], "broken.jpg": b"nothing"})
+    state_labels(pipeline, {f"cam/{seed}.jpg": ("cat", "dog")[seed % 2] for seed in range(8)} | {"nobody.jpg": "cat"})
+    run_chain(pipeline)
+    gather(pipeline)
+    pipeline, _, _ = with_models(pipeline)
+    iterate_day(pipeline)
+    run_chain(pipeline)
+    return pipeline

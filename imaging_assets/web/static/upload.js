@@ -95,9 +95,10 @@ zone.addEventListener("dragleave", () => zone.classList.remove("over"));
 zone.addEventListener("drop", async (event) => {
   event.preventDefault();
   zone.classList.remove("over");
-  const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
+  const items = [...event.dataTransfer.items].map((item) => ({ entry: item.webkitGetAsEntry(), file: item.getAsFile() }));
+  const entries = items.map((item) => item.entry).filter(Boolean);
   const top = entries.length === 1 && entries[0].isDirectory;
-  const found = [];
+  const found = items.filter((item) => !item.entry && item.file).map(({ file }) => ({ file, name: file.name }));
   for (const entry of entries) await walk(entry, top, found);
   send(found);
 });
