@@ -19,10 +19,10 @@ digits: .venv/ready ## The same with 1,797 handwritten digits
 ui: .venv/ready ## Dagster's web interface over what the demo left
 	@$(BIN)/imaging-assets ui
 
-test: .venv/dev check ## Set up, lint, type check, and the default tests
+test: .venv/dev .venv/azurite/ready check ## Set up, lint, type check, and the default tests
 	$(BIN)/pytest -n 2 --dist loadfile
 
-test-all: .venv/dev check ## The same with the slow tests: real daemons, large data
+test-all: .venv/dev .venv/azurite/ready check ## The same with the slow tests: real daemons, large data
 	$(BIN)/pytest -n 2 --dist loadfile
 	$(BIN)/pytest -m slow # one after the other: daemons have deadlines
 
@@ -47,6 +47,12 @@ clean: ## Forget the virtual environment and all state
 .venv/dev: .venv/ready
 	@$(call install,.[dev])
 	@touch $@
+
+# Microsoft's emulator of Blob Storage; where it cannot be installed, the tests that need it are skipped and say so.
+.venv/azurite/ready: .venv/dev imaging_assets_tests/azure/package.json
+	@mkdir -p $(@D) && cp imaging_assets_tests/azure/package.json $(@D)
+	@$(BIN)/npm install --prefix $(@D) --no-package-lock --no-audit --no-fund --loglevel error \
+		&& touch $@ || echo "No Azurite: its tests will be skipped. Give the same command again with a network."
 
 define install
 	if command -v uv >/dev/null; then uv pip install --quiet --python .venv -c constraints.txt -e '$(1)'; \

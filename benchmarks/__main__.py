@@ -8,7 +8,7 @@ import json
 import sys
 from pathlib import Path
 
-BENCHMARKS = ("overhead", "search", "skill", "trainer")
+BENCHMARKS = ("memory", "overhead", "resize", "search", "sensors", "skill", "trainer")
 _COLUMNS = ("name", "ours", "peer", "unit", "ratio", "goal", "holds")
 
 

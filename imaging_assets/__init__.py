@@ -10,6 +10,7 @@ The data, left to right; a day of images is a partition, and every step writes o
                                                    │                      ┆ publishes     │
                                                    ├── predictions <─ published_model     │
                                                    │        │                             │
+                                                   ├────────┼──> review_queues <──────────┤
                                                    └────────┴──> search_documents <───────┘
 
 Who may import whom (a test enforces it)::

@@ -5,12 +5,24 @@ Implementations are imported late, so that a profile costs only what it uses.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from imaging_assets.errors import SettingsError
 from imaging_assets.ports.blob_store import BlobStore
+from imaging_assets.ports.predictor import Predictor
+from imaging_assets.ports.search_index import SearchIndex
+from imaging_assets.ports.trainer import Trainer
 from imaging_assets.settings import Settings
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.state import Manifests
+
+if TYPE_CHECKING:
+    from imaging_assets.azure.blob_store import AzureBlobStore
+    from imaging_assets.azure.credentials import StorageAccount
+    from imaging_assets.ports.analyzer import ImageEmbedder
+
+_POINTER = "_search_index.json"
+"""In the place for manifests: which search index serves; profile azure alone has it there."""
 
 
 def store_folder(settings: Settings) -> Path:
@@ -18,25 +30,69 @@ def store_folder(settings: Settings) -> Path:
     return settings.home / "store"
 
 
-def create_store(settings: Settings) -> None:
-    """Make the embedded store where there is none; other profiles' stores are made by their deployment."""
-    if settings.profile == "embedded":
-        from imaging_assets.embedded.blob_store import DirectoryBlobStore  # noqa: PLC0415
-
-        DirectoryBlobStore.create(store_folder(settings))
-
-
-def build(settings: Settings) -> Pipeline:
-    """Everything the steps need.
+def storage_account(settings: Settings) -> "StorageAccount":
+    """The account of profile azure.
 
     Raises:
-        SettingsError: The profile has no backends here.
+        SettingsError: None is named, or the connection string cannot be read.
     """
-    if settings.profile != "embedded":
-        raise SettingsError(f'Profile {settings.profile!r} has no backends in this release. Set profile = "embedded".')
-    from imaging_assets.embedded.blob_store import DirectoryBlobStore  # noqa: PLC0415 - late by design, see above
+    from imaging_assets.azure import credentials  # noqa: PLC0415 - late by design, see above
 
-    return _embedded(settings, DirectoryBlobStore(store_folder(settings)))
+    return credentials.storage_account(settings.azure)
+
+
+def create_store(settings: Settings) -> None:
+    """Make the store's folder, or its containers, where there are none.
+
+    Raises:
+        SettingsError, StoreUnavailableError: The account is not named, cannot be reached, or does not let us.
+    """
+    if settings.profile == "azure":
+        _azure_store(settings, storage_account(settings).blob_service()).create()
+        return
+    from imaging_assets.embedded.blob_store import DirectoryBlobStore  # noqa: PLC0415
+
+    DirectoryBlobStore.create(store_folder(settings))
+
+
+def build(settings: Settings, *, blob_service: Any = None) -> Pipeline:
+    """Everything the steps need; makes no call.
+
+    Args:
+        blob_service: Profile azure: a client of the account that is at hand already (Dagster's resource makes one).
+
+    Raises:
+        SettingsError: A service is not named.
+    """
+    from imaging_assets.embedded.analyzer import GradientEmbedder  # noqa: PLC0415
+    from imaging_assets.embedded.executor import ThreadExecutor  # noqa: PLC0415
+
+    embedder = GradientEmbedder()
+    store: BlobStore
+    if settings.profile == "azure":
+        store = _azure_store(settings, blob_service or storage_account(settings).blob_service())
+        index = _azure_index(settings, store, embedder)
+    else:
+        store, index = _embedded_store_and_index(settings, embedder)
+    custom_vision = settings.profile == "azure" and settings.azure.trainer == "custom_vision"
+    trainer, predictor = (_custom_vision if custom_vision else _embedded_models)(settings, store)
+    return Pipeline(
+        store=store,
+        manifests=Manifests(store, settings.places.manifests),
+        executor=ThreadExecutor(settings.resize.workers),
+        embedder=embedder,
+        trainer=trainer,
+        predictor=predictor,
+        index=index,
+        partitions=settings.partitions,
+        places=settings.places,
+        resize=settings.resize,
+        labels=settings.labels,
+        training=settings.training,
+        rollout=settings.rollout,
+        review=settings.review,
+        deletions=settings.deletions,
+    )
 
 
 def build_on_store(settings: Settings) -> Pipeline:
@@ -51,33 +107,72 @@ def build_on_store(settings: Settings) -> Pipeline:
     return pipeline
 
 
-def _embedded(settings: Settings, store: BlobStore) -> Pipeline:
-    from imaging_assets.embedded.analyzer import GradientEmbedder  # noqa: PLC0415
-    from imaging_assets.embedded.executor import ThreadExecutor  # noqa: PLC0415
-    from imaging_assets.embedded.predictor import OnnxPredictor  # noqa: PLC0415
+def trainers(settings: Settings, store: BlobStore) -> dict[str, tuple[Trainer, Predictor]]:
+    """Everybody who can train on this store, by name: the embedded trainer, and Custom Vision where it is named, whatever the profile."""
+    found = {"embedded": _embedded_models(settings, store)}
+    if settings.custom_vision.endpoint:
+        found["custom vision"] = _custom_vision(settings, store)
+    return found
+
+
+def _embedded_store_and_index(settings: Settings, embedder: "ImageEmbedder") -> tuple[BlobStore, SearchIndex]:
+    from imaging_assets.embedded.blob_store import DirectoryBlobStore  # noqa: PLC0415
     from imaging_assets.embedded.search_index import SqliteSearchIndex  # noqa: PLC0415
+
+    index = SqliteSearchIndex(settings.home / "search", dimensions=embedder.dimensions, embedding_id=embedder.embedding_id)
+    return DirectoryBlobStore(store_folder(settings)), index
+
+
+def _embedded_models(settings: Settings, store: BlobStore) -> tuple[Trainer, Predictor]:
+    from imaging_assets.embedded.predictor import OnnxPredictor  # noqa: PLC0415
     from imaging_assets.embedded.trainer import ScikitLearnTrainer  # noqa: PLC0415
 
-    embedder = GradientEmbedder()
-    training = settings.training
-    return Pipeline(
-        store=store,
-        manifests=Manifests(store, settings.places.manifests),
-        executor=ThreadExecutor(settings.resize.workers),
-        embedder=embedder,
-        trainer=ScikitLearnTrainer(
-            store,
-            folder=settings.places.models,
-            budget_seconds=training.budget_seconds,
-            min_images_per_tag=training.min_images_per_tag,
-            seed=training.seed,
-        ),
-        predictor=OnnxPredictor(store, folder=settings.places.models),
-        index=SqliteSearchIndex(settings.home / "search", dimensions=embedder.dimensions, embedding_id=embedder.embedding_id),
-        places=settings.places,
-        resize=settings.resize,
-        labels=settings.labels,
-        training=settings.training,
-        rollout=settings.rollout,
-        deletions=settings.deletions,
+    training, folder = settings.training, settings.places.models
+    trainer = ScikitLearnTrainer(
+        store,
+        folder=folder,
+        budget_seconds=training.budget_seconds,
+        min_images_per_tag=training.min_images_per_tag,
+        seed=training.seed,
     )
+    return trainer, OnnxPredictor(store, folder=folder)
+
+
+def _azure_store(settings: Settings, blob_service: Any) -> "AzureBlobStore":
+    from imaging_assets.azure.blob_store import AzureBlobStore  # noqa: PLC0415
+
+    return AzureBlobStore(blob_service, settings.azure.container, settings.azure.containers)
+
+
+def _azure_index(settings: Settings, store: BlobStore, embedder: "ImageEmbedder") -> SearchIndex:
+    from imaging_assets.azure.credentials import search_credential  # noqa: PLC0415
+    from imaging_assets.azure.search_index import AzureAISearchIndex  # noqa: PLC0415
+
+    azure = settings.azure
+    if not azure.search_endpoint:
+        raise SettingsError(
+            "Profile azure needs a search service. Set azure.search_endpoint (IMAGING_AZURE__SEARCH_ENDPOINT) to "
+            "https://<service>.search.windows.net."
+        )
+    return AzureAISearchIndex(
+        azure.search_endpoint.rstrip("/"),
+        search_credential(azure),
+        alias=azure.search_alias,
+        store=store,
+        pointer=f"{settings.places.manifests}/{_POINTER}",
+        dimensions=embedder.dimensions,
+        embedding_id=embedder.embedding_id,
+    )
+
+
+def _custom_vision(settings: Settings, store: BlobStore) -> tuple[Trainer, Predictor]:
+    from imaging_assets.azure.credentials import identity  # noqa: PLC0415
+    from imaging_assets.azure.custom_vision.client import Connection  # noqa: PLC0415
+    from imaging_assets.azure.predictor import CustomVisionPredictor  # noqa: PLC0415
+    from imaging_assets.azure.trainer import CustomVisionTrainer  # noqa: PLC0415
+
+    policy, folder = settings.custom_vision, settings.places.models
+    connection = Connection(policy, identity)
+    least = settings.training.min_images_per_tag
+    trainer = CustomVisionTrainer(store, connection, policy, folder=folder, min_images_per_tag=least)
+    return trainer, CustomVisionPredictor(store, connection, policy, folder=folder)

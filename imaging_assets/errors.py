@@ -19,13 +19,19 @@
     ├── LabelFileError            a label file as a whole
     ├── TrainingError             training was started and failed
     ├── ModelNotFoundError        no trained model by that id
+    ├── ServiceError              an outside service refused, failed, or gave no answer
+    │   ├── AccessDeniedError     it does not accept the key or identity
+    │   └── QuotaError            a limit of its tier is reached
     └── SearchIndexError
+        ├── SearchIndexMissingError an index was deleted behind our back
         └── QueryError            a query names an unknown field or a bad page
 
 Errors of third parties are translated where they arise (a port's implementation); nothing above a port sees them.
 """
 
 from typing import Literal
+
+from typing_extensions import override
 
 QuarantineReason = Literal[
     "empty file",
@@ -34,6 +40,8 @@ QuarantineReason = Literal[
     "truncated",
     "too many pixels",
     "cannot fit",
+    "decoder took too long",
+    "decoder died",
     "gone while reading",
 ]
 """The closed list of reasons an image is set aside for."""
@@ -120,6 +128,10 @@ class UnreadableImageError(ImagingError):
         self.reason: QuarantineReason = reason
         self.detail = detail
 
+    @override
+    def __reduce__(self) -> tuple[type["UnreadableImageError"], tuple[QuarantineReason, str]]:
+        return (UnreadableImageError, (self.reason, self.detail))  # it travels between processes
+
 
 class LabelFileError(ImagingError):
     """A label file that cannot be read as a whole (encoding, missing columns)."""
@@ -133,8 +145,32 @@ class ModelNotFoundError(ImagingError):
     """No trained model by that id."""
 
 
+class ServiceError(ImagingError):
+    """An outside service that trains or predicts refused, failed, or gave no answer.
+
+    `status` is the HTTP status (None: no answer came) and `code` the service's own name of the error, or "".
+    """
+
+    def __init__(self, message: str, status: int | None = None, code: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+class AccessDeniedError(ServiceError):
+    """The service does not accept the key or identity."""
+
+
+class QuotaError(ServiceError):
+    """A limit of the service's tier is reached."""
+
+
 class SearchIndexError(ImagingError):
     """The search index refused or failed."""
+
+
+class SearchIndexMissingError(SearchIndexError):
+    """An index that was there is not any more."""
 
 
 class QueryError(SearchIndexError):

@@ -7,9 +7,11 @@ is never later than the remembered one: `add` moved it back because an older ima
 Belongs here: gathering, merging, explaining what is wrong. Does not: the groups of settings (`policies.py`) or what they switch.
 """
 
+import logging
 import os
 import tomllib
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +21,20 @@ from pydantic_settings import SettingsError as UnparsedVariableError
 from typing_extensions import override
 
 from imaging_assets.errors import SettingsError
-from imaging_assets.policies import Deletions, Labels, Partitions, Places, Resize, Rollout, Sensors, Serve, Training
+from imaging_assets.policies import (
+    Azure,
+    CustomVision,
+    Deletions,
+    Labels,
+    Partitions,
+    Places,
+    Resize,
+    Review,
+    Rollout,
+    Sensors,
+    Serve,
+    Training,
+)
 
 PROJECT_FILE = Path("imaging.toml")
 """The file a user writes (or `imaging-assets init`), looked for in the current folder."""
@@ -33,6 +48,11 @@ CONFIG_VARIABLE = "IMAGING_CONFIG"
 REMEMBERED_FILE = "imaging.toml"
 """The file inside the state folder that commands write."""
 
+OTHER_NAMES = {
+    "BLOB_CONNECTION_STRING": ("azure", "connection_string", {"connection_string", "account_url"}),
+    "CONTAINER": ("azure", "container", {"container"}),
+}
+"""Variables that older systems of this kind were set up with: group, setting, and what of ours makes it count for nothing."""
 
 OLD_SERVE_VARIABLES = {"KEY": "key", "DEBUG": "debug", "GET_LATEST_MODEL": "follow_model", "WEBSITES_PORT": "port"}
 """What the old power skill read, and the setting of `serve` it stands for."""
@@ -55,8 +75,11 @@ class Settings(BaseSettings):
     labels: Labels = Labels()
     training: Training = Training()
     rollout: Rollout = Rollout()
+    review: Review = Review()
     sensors: Sensors = Sensors()
     deletions: Deletions = Deletions()
+    azure: Azure = Azure()
+    custom_vision: CustomVision = CustomVision()
     serve: Serve = Serve()
 
     @classmethod
@@ -89,7 +112,10 @@ def load_settings(project_file: Path | None = None) -> Settings:
     _check_variables()
     try:
         remembered = _read_toml(Settings(**yours).home / REMEMBERED_FILE, required=False)
-        settings = Settings(**_merged(remembered, yours))
+        merged = _merged(remembered, yours)
+        settings = Settings(**merged)
+        if settings.profile == "azure" and (other := _other_names(settings)):
+            settings = Settings(**_merged(merged, other))
         known = Partitions.model_validate(remembered.get("partitions", {}))
     except ValidationError as error:
         raise SettingsError(_explained(error)) from error
@@ -143,6 +169,23 @@ def remember_start(settings: Settings, day: date) -> Settings:
 
 def _with_start(settings: Settings, day: date) -> Settings:
     return settings.model_copy(update={"partitions": settings.partitions.model_copy(update={"start": day})})
+
+
+def _other_names(settings: Settings) -> dict[str, dict[str, str]]:
+    """What variables of other names give; only in profile azure, where a stray `CONTAINER` is no accident, and it is told."""
+    given: dict[str, dict[str, str]] = {}
+    for name, (group, setting, ours) in OTHER_NAMES.items():
+        value = os.environ.get(name)
+        if value and not ours & getattr(settings, group).model_fields_set:
+            given.setdefault(group, {})[setting] = value
+            _tell(f"The variable {name} is taken for {group}.{setting}.")
+    return given
+
+
+@cache
+def _tell(text: str) -> None:
+    """Once per process, on standard error or wherever logs go."""
+    logging.getLogger(__name__).warning(text)
 
 
 def _read_toml(path: Path, *, required: bool) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from imaging_assets.backends import build, create_store
 from imaging_assets.settings import Settings
+from imaging_assets.stages.day_sources import DaySources
 from imaging_assets.stages.images.raw import leave_marker, take_inventory
 from imaging_assets.stages.images.resized import resize_day
 from imaging_assets.stages.insights import embed_day
@@ -20,7 +21,8 @@ from imaging_assets.stages.manifests.labels import refresh_labels
 from imaging_assets.stages.manifests.tagged import tag_day
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.predictions import predict_day
-from imaging_assets.stages.search import DaySources, index_day
+from imaging_assets.stages.review.queues import queue_day
+from imaging_assets.stages.search import index_day
 from imaging_assets.stages.state import ALL
 
 DAY = "2026-03-02"
@@ -78,5 +80,6 @@ def run_chain(pipeline: Pipeline, day: str = DAY) -> dict[str, Any]:
         tagged=manifests.find("tagged_manifests", day),
         predictions=manifests.find("predictions", day),
     )
+    commit("review_queues", queue_day(pipeline, sources))
     commit("search_documents", index_day(pipeline, sources))
     return reports

@@ -50,6 +50,10 @@ class CountingBlobStore(BlobStore):
         return self.inner.list_folders(prefix)
 
     @override
+    def list_files(self, prefix: str = "") -> list[BlobInfo]:
+        return self.inner.list_files(prefix)
+
+    @override
     def find(self, path: str) -> BlobInfo | None:
         return self.inner.find(path)
 
@@ -101,6 +105,10 @@ class FailingBlobStore(BlobStore):
     @override
     def list_folders(self, prefix: str = "") -> list[str]:
         return self.inner.list_folders(prefix)
+
+    @override
+    def list_files(self, prefix: str = "") -> list[BlobInfo]:
+        return self.inner.list_files(prefix)
 
     @override
     def find(self, path: str) -> BlobInfo | None:

@@ -13,8 +13,8 @@ import pytest
 from typer.main import get_command
 
 from imaging_assets.cli.app import app
-from imaging_assets.definitions import defs
 from imaging_assets.errors import QuarantineReason
+from imaging_assets_tests.defs import defs
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

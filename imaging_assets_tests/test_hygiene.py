@@ -7,9 +7,13 @@ from imaging_assets_tests.source import Module, modules
 
 MOST_LINES = 300
 
+LISTS = {"policies.py"}
+"""Looked up, not read from top to bottom."""
+
 SWALLOWERS = {
     "embedded/decoding.py": 1,  # decoders of hostile files raise anything, and it must cost one image only
-    "stages/images/encode.py": 4,
+    "stages/images/encode.py": 1,
+    "stages/images/facts.py": 3,  # broken metadata is common and harmless
 }
 """Where every exception may be caught, and how often."""
 
@@ -21,7 +25,7 @@ ENVIRONMENT_READERS = {
     "cli/project.py",  # `dagster dev`
 }
 
-LANDERS = {"stages/images/landing.py", "cli/demo.py"}
+LANDERS = {"stages/images/uploads.py", "cli/demo.py"}
 """Who writes into the landing place, besides `raw.leave_marker`: `add` and the gallery's upload through one stage; the demo, which
 moves and deletes there, too."""
 
@@ -42,7 +46,7 @@ def test_every_module_says_what_it_is_for() -> None:
 
 def test_no_module_is_longer_than_it_can_be_read_in_one_go() -> None:
     lengths = {module.path: module.text.count("\n") for module in modules()}
-    assert {path: lines for path, lines in lengths.items() if lines > MOST_LINES} == {}
+    assert {path: lines for path, lines in lengths.items() if lines > MOST_LINES and path not in LISTS} == {}
 
 
 def test_every_exception_is_caught_only_where_decoders_raise_anything() -> None:

@@ -31,17 +31,17 @@ MAY_IMPORT: dict[str, set[str]] = {
 PILLOW_AND_TABLES = {"numpy", "PIL", "polars"}
 THIRD_PARTIES: dict[str, set[str]] = {
     "records": {"numpy"},
-    "errors": set(),
+    "errors": {"typing_extensions"},
     "policies": {"pydantic"},
     "__init__": set(),
     "ports": {"numpy"},
-    "stages": PILLOW_AND_TABLES,
+    "stages": PILLOW_AND_TABLES | {"defusedxml", "ijson", "pi_heif", "simplejpeg", "yaml"},
     "embedded": PILLOW_AND_TABLES
     | {"sklearn", "skl2onnx", "onnx", "onnxruntime", "filelock", "threadpoolctl", "typing_extensions"},
-    "azure": {"azure", "typing_extensions"},
+    "azure": {"azure", "msrest", "numpy", "requests", "PIL", "typing_extensions"},
     "settings": {"pydantic", "pydantic_settings", "typing_extensions"},
     "backends": set(),
-    "defs": {"dagster", "numpy", "polars", "pydantic", "typing_extensions"},
+    "defs": {"dagster", "dagster_azure", "numpy", "polars", "pydantic", "typing_extensions"},
     "definitions": {"dagster"},
     "web": {"fastapi", "starlette", "jinja2", "prometheus_client", "pybase64", "pydantic", "pydantic_core", "typing_extensions"}
     | PILLOW_AND_TABLES,
@@ -112,6 +112,12 @@ def test_dagster_is_imported_by_its_folder_alone_and_late_by_two_modules_of_the_
 def test_only_the_folder_azure_imports_its_packages() -> None:
     importers = {found.module.column for found in all_imports() if found.name.partition(".")[0] == "azure"}
     assert importers <= {"azure"}
+
+
+def test_dagsters_azure_package_is_imported_late_by_the_resources_alone() -> None:
+    found = [each for each in all_imports() if each.name.partition(".")[0] == "dagster_azure"]
+    assert {each.module.path for each in found} == {"defs/resources.py"}
+    assert all(each.late or each.typing_only for each in found)
 
 
 @pytest.mark.parametrize(

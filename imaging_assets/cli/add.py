@@ -1,6 +1,6 @@
 """`imaging-assets add`: a folder of pictures into the landing place.
 
-Belongs here: walking the folder, telling what became of each file. Does not: the rules (`stages/images/landing.py`).
+Belongs here: walking the folder, telling what became of each file. Does not: the rules (`stages/images/uploads.py`).
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from imaging_assets.cli.history import check_home
 from imaging_assets.cli.output import Session, printable
 from imaging_assets.errors import BlobNameError, UsageError
 from imaging_assets.settings import remember_start
-from imaging_assets.stages.images.landing import Labelled, LandingPlace, check_landing_day, folder_tag, is_dropping
+from imaging_assets.stages.images.uploads import Labelled, Uploads, check_landing_day, folder_tag, is_dropping
 
 
 @dataclass
@@ -46,7 +46,7 @@ def add_folder(session: Session, folder: Path, day: date | None, *, labels: bool
     settings = remember_start(settings, day)
     create_store(settings)
     landing = f"{settings.places.landing}/"
-    place = LandingPlace(build(settings))
+    place = Uploads(build(settings))
     upload = _upload(session, place, folder, files, day, again=again)
     if not labels:
         upload.labelled.clear()
@@ -75,7 +75,7 @@ def _files(folder: Path, home: Path) -> Iterator[Path]:
             yield path
 
 
-def _upload(session: Session, place: LandingPlace, folder: Path, files: list[Path], day: date, *, again: bool) -> Upload:
+def _upload(session: Session, place: Uploads, folder: Path, files: list[Path], day: date, *, again: bool) -> Upload:
     upload = Upload()
     with Progress(
         console=session.console, transient=True, disable=session.as_json or not session.console.is_terminal

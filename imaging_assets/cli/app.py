@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -27,6 +27,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+review_app = typer.Typer(help="What people should look at next.", no_args_is_help=True)
+app.add_typer(review_app, name="review")
 
 Day = Annotated[str | None, typer.Option("--day", metavar="DAY", help="One day, as 2026-11-19.")]
 Since = Annotated[str | None, typer.Option("--since", metavar="DAY", help="First day of a range.")]
@@ -202,6 +205,89 @@ def why(
     from imaging_assets.cli.why import tell_story  # noqa: PLC0415
 
     tell_story(context.obj, image)
+
+
+@review_app.command("export")
+def review_export(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="File to write; tasks.json, or queue.csv for a spreadsheet.")],
+    top: Annotated[int | None, typer.Option("--top", metavar="NUMBER", min=1, help="So many images at most.")] = None,
+    since: Since = None,
+    until: Until = None,
+    chosen: Annotated[
+        Literal["label-studio", "csv"] | None,
+        typer.Option("--format", help="By default what the file's name says: .csv, else Label Studio tasks."),
+    ] = None,
+) -> None:
+    """Write the review queues of all days as one list, without what was labelled since."""
+    from imaging_assets.cli.review import export_queue  # noqa: PLC0415
+
+    export_queue(context.obj, file, parse_day(since), parse_day(until), top=top, chosen=chosen)
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to fill; a new one, or one filled before.")],
+    format_name: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="coco, yolo, voc, automl (Azure ML), csv or folders (one per tag).")
+    ],
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="DAY", help="The last day that counts; by default the newest.")
+    ] = None,
+    labels_as_of: Annotated[
+        str | None, typer.Option("--labels-as-of", metavar="TIME", help="Labels as they were known then, as 2026-11-19T12:30Z.")
+    ] = None,
+    images: Annotated[bool, typer.Option("--images/--no-images", metavar=_FLAG, help="Copy the images, too.")] = True,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="FILE", help="Convert this label file, or folder of them, instead; nothing of the store is read."
+        ),
+    ] = None,
+    image_url: Annotated[
+        str,
+        typer.Option(
+            "--image-url", metavar="URL", help="automl: where the images lie for Azure ML, as azureml://…/paths/images/."
+        ),
+    ] = "",
+) -> None:
+    """Write the labelled images, with their split, in the format of another tool; or convert labels from one format to another."""
+    from imaging_assets.cli.export import convert_labels, export_dataset  # noqa: PLC0415
+
+    if source is not None:
+        convert_labels(context.obj, source, folder, format_name, image_url)
+    else:
+        export_dataset(context.obj, folder, format_name, parse_day(as_of), labels_as_of, images=images, image_url=image_url)
+
+
+@app.command()
+def checkout(
+    context: typer.Context,
+    day: Annotated[str, typer.Argument(metavar="DAY", help="The training set as of this day, as 2026-11-19.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to fill; a new one, or one filled before.")],
+    max_per_class: Annotated[
+        int | None, typer.Option("--max-per-class", metavar="NUMBER", min=1, help="At most so many images of each tag.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", metavar="NUMBER", help="Chooses which of them.")] = 0,
+) -> None:
+    """Bring a training set to this machine's disk; again, only what changed is fetched, and every file is verified by its hash."""
+    from imaging_assets.cli.checkout import check_out  # noqa: PLC0415
+
+    check_out(context.obj, parse_day(day), folder, max_per_class=max_per_class, seed=seed)
+
+
+@app.command()
+def compare(
+    context: typer.Context,
+    train: Annotated[
+        bool, typer.Option("--train", metavar=_FLAG, help="Let Custom Vision train where it has not; that is billed.")
+    ] = False,
+) -> None:
+    """Show the embedded trainer beside Custom Vision on the same test images; changes nothing that serves."""
+    from imaging_assets.cli.compare import compare_trainers  # noqa: PLC0415
+
+    raise typer.Exit(compare_trainers(context.obj, train=train))
 
 
 @app.command()

@@ -6,7 +6,6 @@ Belongs here: playing the story into the store and telling what came of it. Does
 import json
 import os
 import time
-from pathlib import Path
 
 import polars as pl
 
@@ -16,16 +15,18 @@ from imaging_assets.cli.output import Session, complain
 from imaging_assets.cli.run import Progress, bring_up_to_date, up_to_date
 from imaging_assets.cli.runs import Runner
 from imaging_assets.demo.story import DemoDay, DemoFile
+from imaging_assets.errors import BlobNotFoundError, UsageError
 from imaging_assets.settings import HOME_VARIABLE, Settings, remember_start
 from imaging_assets.stages.days import Days
+from imaging_assets.stages.images.duplicates import duplicate_groups
 from imaging_assets.stages.images.raw import leave_marker
-from imaging_assets.stages.images.resized import duplicate_groups
 from imaging_assets.stages.models.registry import Registry, champion_accuracy
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.search import document_id
 from imaging_assets.stages.tables import RESIZED_IMAGES
 
-_PLAYED = "demo.json"
+_PLAYED = "_demo.json"
+"""In the place for manifests: the days that landed in this store."""
 
 
 def run_demo(session: Session, *, digits: bool) -> int:
@@ -40,7 +41,7 @@ def run_demo(session: Session, *, digits: bool) -> int:
         leave_marker(runner.pipeline)
         progress = Progress(runner, session.say)
         for day in story:
-            _play(session, runner.pipeline, settings, day)
+            _play(session, runner.pipeline, day)
             bring_up_to_date(progress, Days(runner.pipeline).known)
         ran = {outcome.key for outcome in progress.outcomes}
         idle = [day.day.isoformat() for day in story if day.day.isoformat() not in ran]
@@ -62,15 +63,17 @@ def _story(session: Session, *, digits: bool) -> tuple[tuple[DemoDay, ...], Sett
         from imaging_assets.demo.story import days  # noqa: PLC0415
 
         return days(), settings
+    if settings.profile == "azure":
+        raise UsageError("--digits needs a store of its own, and profile azure has one. Leave --digits out, or the profile.")
     from imaging_assets.demo.digits import digit_days  # noqa: PLC0415 - scikit-learn takes a second
 
     os.environ[HOME_VARIABLE] = str(settings.home / "digits")
     return digit_days(), session.settings()
 
 
-def _play(session: Session, pipeline: Pipeline, settings: Settings, day: DemoDay) -> None:
+def _play(session: Session, pipeline: Pipeline, day: DemoDay) -> None:
     """Let a day's files land, once; what happened in an earlier demo does not happen again."""
-    played = _played(settings.home)
+    played = _played(pipeline)
     if day.day.isoformat() in played:
         return
     session.say(f"\n{day.day}  {day.title}")
@@ -83,17 +86,18 @@ def _play(session: Session, pipeline: Pipeline, settings: Settings, day: DemoDay
         pipeline.store.delete(f"{landing}/{old}")
     for path in day.deletions:
         pipeline.store.delete(f"{landing}/{path}")
-    (settings.home / _PLAYED).write_text(json.dumps([*played, day.day.isoformat()]), encoding="utf-8")
+    done = json.dumps([*played, day.day.isoformat()])
+    pipeline.store.write(f"{pipeline.places.manifests}/{_PLAYED}", done.encode())
 
 
 def _land(pipeline: Pipeline, place: str, file: DemoFile) -> None:
     pipeline.store.write(f"{place}/{file.path}", file.data)
 
 
-def _played(home: Path) -> list[str]:
+def _played(pipeline: Pipeline) -> list[str]:
     try:
-        days: list[str] = json.loads((home / _PLAYED).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        days: list[str] = json.loads(pipeline.store.read(f"{pipeline.places.manifests}/{_PLAYED}").data)
+    except BlobNotFoundError:
         return []
     return days
 

@@ -68,6 +68,13 @@ def _predictions(facts: Facts) -> str:
     )
 
 
+def _review(facts: Facts) -> str:
+    if not facts["images"]:
+        return f"nothing to ask. {facts['reason']}"
+    told = ", ".join(f"{row['images']} {row['reason']}" for row in facts["images_per_reason"])
+    return f"{counted(facts['images'], 'image')} to look at: {told}"
+
+
 def _documents(facts: Facts) -> str:
     return f"{facts['documents']} documents; {facts['sent']} sent, {facts['deleted']} deleted" + _changes(facts, "rejected")
 
@@ -86,5 +93,6 @@ _TOLD: dict[str, Callable[[Facts], str]] = {
     "training_sets": _training_set,
     "training_iterations": _iteration,
     "predictions": _predictions,
+    "review_queues": _review,
     "search_documents": _documents,
 }

@@ -14,6 +14,7 @@ from imaging_assets.cli.output import Session, complain, counted, warn
 from imaging_assets.cli.runs import Runner, RunOutcome
 from imaging_assets.errors import UsageError
 from imaging_assets.stages.days import CHAIN, Behind, Days, check_vanished, finish_rebuild
+from imaging_assets.stages.images.landing import Landing
 
 OK, FAILED, NEEDS_CONSENT = 0, 1, 3
 
@@ -61,7 +62,9 @@ def run_days(
     if since and until and since > until:
         raise UsageError(f"--since {since} is after --until {until}. Exchange them.")
     settings = session.settings()
-    known = Days(build_on_store(settings)).known
+    days = Days(build_on_store(settings))
+    _tell_strays(days.landing)
+    known = days.known
     chosen = _chosen(known, day, since, until)
     with Runner(settings) as runner:
         progress = Progress(runner, session.say)
@@ -148,6 +151,18 @@ def _tell_outside(runner: Runner, known: list[str], day: date | None) -> None:
         raise UsageError(f"{day} is not one of the days that exist. {remedy}.")
     if outside and not day:
         warn(f"left alone, because they are not days that exist: {', '.join(outside)}. {remedy}.")
+
+
+def _tell_strays(landing: Landing) -> None:
+    """Files whose folder tells no day are left alone, and it is said."""
+    strays = [] if landing.undated else [blob.path for blob in landing.strays()]
+    if strays:
+        places = landing.pipeline.places.landing, landing.pipeline.partitions.folder
+        warn(
+            f"left alone, because no folder tells their day: {', '.join(strays[:5])}{', ...' if strays[5:] else ''} "
+            f'({counted(len(strays), "file")}). Move them to {"/".join(places)}/, or set partitions.undated = "arrival" in '
+            "imaging.toml and each gets the day it arrived."
+        )
 
 
 def up_to_date(idle: int, of: int) -> str:

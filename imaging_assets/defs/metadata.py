@@ -13,11 +13,12 @@ from dagster import MetadataValue
 from imaging_assets.stages.images.raw import InventoryReport
 from imaging_assets.stages.images.resized import ResizeReport
 from imaging_assets.stages.insights import VectorReport
-from imaging_assets.stages.manifests.labels import LabelReport
+from imaging_assets.stages.manifests.label_report import LabelReport
 from imaging_assets.stages.manifests.tagged import TaggedReport
 from imaging_assets.stages.manifests.training_sets import TrainingSetReport
 from imaging_assets.stages.models.iterations import IterationReport
 from imaging_assets.stages.predictions import PredictionReport
+from imaging_assets.stages.review.queues import ReviewReport
 from imaging_assets.stages.search import SearchReport
 from imaging_assets.stages.state import Draft
 
@@ -57,9 +58,10 @@ def of_resize(report: ResizeReport) -> Metadata:
         megabytes_in=report.bytes_in / 1e6,
         megabytes_out=report.bytes_out / 1e6,
     )
-    if report.reasons:
-        metadata["quarantined_because"] = table(["reason", "images"], list(report.reasons.items()))
-    return metadata
+    if report.hardest:
+        columns = ["path", "bytes_in", "pixels_in", "bytes_out", "pixels_out"]
+        metadata["worst_compressions"] = table(columns, report.hardest)
+    return metadata | _counts("quarantined_because", "reason", report.reasons) | _counts("look_at", "problem", report.problems)
 
 
 def of_vectors(report: VectorReport) -> Metadata:
@@ -79,14 +81,22 @@ def of_labels(report: LabelReport) -> Metadata:
         ambiguous=report.ambiguous,
         rejected=report.rejected,
         retracted=report.retracted,
+        conflicts=report.conflicts,
+        rare_spellings=report.rare_spellings,
         files_read=report.files_read,
         days_read=report.days_read,
-    )
+    ) | ({"statements_per_source": table(["source", "statements"], list(report.by_source.items()))} if report.by_source else {})
 
 
 def of_tagged(report: TaggedReport) -> Metadata:
     """`tagged_manifests`."""
-    metadata = _numbers(images=report.images, labelled=report.labelled, unlabelled=report.unlabelled, conflicts=report.conflicts)
+    metadata = _numbers(
+        images=report.images,
+        labelled=report.labelled,
+        unlabelled=report.unlabelled,
+        conflicts=report.conflicts,
+        region_problems=report.region_problems,
+    )
     return metadata | _counts("images_per_tag", "tag", report.tags)
 
 
@@ -137,6 +147,15 @@ def of_predictions(report: PredictionReport) -> Metadata:
         "model": MetadataValue.text(report.model_id),
         **({"reason": MetadataValue.text(report.reason)} if report.reason else {}),
     }
+
+
+def of_review(report: ReviewReport) -> Metadata:
+    """`review_queues`."""
+    metadata = _numbers(images=report.queued) | _counts("images_per_reason", "reason", report.reasons)
+    if report.first:
+        columns = ("rank", "path", "reason", "score", "label", "predicted")
+        metadata["queue"] = table(columns, [(rank, *row) for rank, row in enumerate(report.first, 1)])
+    return metadata | ({"reason": MetadataValue.text(report.nothing_because)} if report.nothing_because else {})
 
 
 def of_search(report: SearchReport) -> Metadata:

@@ -128,7 +128,7 @@ def training(context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pip
 
 
 @dg.sensor(
-    target=dg.AssetSelection.assets("predictions", "search_documents"),
+    target=dg.AssetSelection.assets("predictions", "review_queues", "search_documents"),
     minimum_interval_seconds=_policy.interval_seconds,
     default_status=_MODEL_STATUS,
 )

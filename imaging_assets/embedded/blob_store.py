@@ -60,6 +60,14 @@ class DirectoryBlobStore(BlobStore):
         return [name for name in names if next(self._walk(f"{folder}{name}/", ""), None)]
 
     @override
+    def list_files(self, prefix: str = "") -> list[BlobInfo]:
+        self._check_root()
+        folder = f"{prefix.removesuffix('/')}/" if prefix else ""
+        if folder and not _is_path(folder[:-1]):
+            return []
+        return list(self._files(folder))
+
+    @override
     def find(self, path: str) -> BlobInfo | None:
         file = self._file(path)
         with _translated(f"look for {path!r}", self.root):
@@ -160,6 +168,12 @@ class DirectoryBlobStore(BlobStore):
         (self.root / _TEMPORARY).mkdir(exist_ok=True)
         with FileLock(self.root / _TEMPORARY / f"{name}.lock", timeout=30):
             yield
+
+    def _files(self, folder: str) -> Iterator[BlobInfo]:
+        for name, is_folder in self._entries(folder):
+            if not is_folder:
+                with suppress(*_ABSENT):  # deleted since the folder was read
+                    yield _info(folder + name, (self.root / folder / name).lstat())
 
     def _walk(self, folder: str, start: str) -> Iterator[BlobInfo]:
         """Blobs below `folder` ("" or ending in "/") whose remaining path starts with `start`, in path order."""

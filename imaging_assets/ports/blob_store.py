@@ -51,6 +51,10 @@ class BlobStore(ABC):
         """Names directly below the folder `prefix` ("" or ending in "/") that hold at least one blob, sorted; cheap."""
 
     @abstractmethod
+    def list_files(self, prefix: str = "") -> list[BlobInfo]:
+        """Blobs directly in the folder `prefix` ("" or ending in "/"), in path order; cheap."""
+
+    @abstractmethod
     def find(self, path: str) -> BlobInfo | None:
         """The blob's listing entry, or None."""
 

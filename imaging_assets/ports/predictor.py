@@ -18,8 +18,9 @@ class Predictor(ABC):
 
     @abstractmethod
     def predict(self, model_id: str, images: Sequence[bytes]) -> list[Scored]:
-        """Probabilities of every tag of the model for each image (encoded, upright).
+        """Probabilities of every tag of the model for each image (encoded, upright); of no image, whether the model is there.
 
         Raises:
             ModelNotFoundError: No such model.
+            ServiceError: A service behind it failed before the first answer.
         """

@@ -30,6 +30,11 @@ class SearchIndex(ABC):
     def serving(self) -> str:
         """Name of the generation that answers queries; equals `generation` unless a rebuild is under way."""
 
+    @property
+    def settles_within_seconds(self) -> float:
+        """After so long, every accepted write is seen by queries, `get` and `ids`."""
+        return 0.0
+
     @abstractmethod
     def put(self, documents: Sequence[Document]) -> list[DocumentResult]:
         """Add or replace by key, any number of documents; one result each, in order."""

@@ -38,6 +38,7 @@ class Trainer(ABC):
 
         Raises:
             TrainingError: The training ran and failed; the message says what to do.
+            ServiceError: A service behind it failed; what was done is remembered, and the next call goes on there.
         """
 
     @abstractmethod

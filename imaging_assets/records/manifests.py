@@ -1,6 +1,7 @@
-"""Values of the group *manifests*: labels, regions and sides of a split."""
+"""Values of the group *manifests*: what people said about images, regions and sides of a split."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 Split = Literal["train", "validation", "test", "excluded"]
@@ -9,7 +10,7 @@ Split = Literal["train", "validation", "test", "excluded"]
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A tagged box on the upright image: fractions of its width and height, origin top-left."""
+    """A tagged box, origin top-left: fractions of the image's width and height, unless its image says `in_pixels`."""
 
     tag: str
     left: float
@@ -19,33 +20,39 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
-    """What one line of a label file says.
+class AnnotatedImage:
+    """What a label file says about one image, whatever its format: what every format reads, and writes.
 
     Attributes:
-        source: Name of the label source (`csv`, `folders`).
-        file: Path of the label file in the store.
-        line: 1-based line (or record) number in that file.
-        path: Image the line names: a landing path, its end, or a bare file name; empty when only `sha256` is given.
-        sha256: Hex digest of the image's bytes where the file states it, else empty.
-        tags: NFC, trimmed, at least one.
-        regions: Boxes on the upright image.
+        line: 1-based number of the line, or of the record where a format has no lines.
+        path: The image: a landing path, its end, or a bare file name; empty when only `sha256` is given.
+        sha256: Hex digest of the landed image's bytes where the file states it, else empty.
+        tags: NFC, trimmed, sorted, told once; those of the regions are among them.
+        regions: Boxes, in pixels or fractions of the image as the file's tool saw it.
+        in_pixels: Whether the regions are in pixels.
+        width, height: Size in pixels that the file states, or None.
+        who: Who said it, where the file tells.
+        when: When it was said, where the file tells; UTC.
+        split: Side of the split, where the file tells.
     """
 
-    source: str
-    file: str
     line: int
     path: str
-    sha256: str
-    tags: tuple[str, ...]
+    sha256: str = ""
+    tags: tuple[str, ...] = ()
     regions: tuple[Region, ...] = ()
+    in_pixels: bool = False
+    width: int | None = None
+    height: int | None = None
+    who: str = ""
+    when: datetime | None = None
+    split: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RejectedLine:
-    """A line of a label file that says nothing usable, and why."""
+    """A line (or record, or box) of a label file that says nothing usable, and why."""
 
-    file: str
     line: int
     text: str
     reason: str

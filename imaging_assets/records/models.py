@@ -8,6 +8,9 @@ from imaging_assets.records.manifests import Region, Split
 ClassificationKind = Literal["multiclass", "multilabel"]
 """`multiclass`: one tag per image; `multilabel`: any number of tags per image."""
 
+ModelKind = Literal[ClassificationKind, "detection"]
+"""`detection`: tagged boxes, any number per image."""
+
 Verdict = Literal["published", "kept champion", "not trained", "reused"]
 """`published`: became the champion; `kept champion`: lost to it; `not trained`: see the reason; `reused`: this very
 training set was trained before."""
@@ -57,7 +60,7 @@ class TrainedModel:
     """
 
     model_id: str
-    kind: ClassificationKind
+    kind: ModelKind
     tags: tuple[str, ...]
     candidates: tuple[Candidate, ...]
     seconds: float

@@ -11,18 +11,22 @@ from functools import cached_property
 
 from imaging_assets.errors import MassDeletionError
 from imaging_assets.records.images import BlobInfo
+from imaging_assets.stages.day_sources import DaySources
 from imaging_assets.stages.digests import digest, rows_digest
-from imaging_assets.stages.images.raw import landed, landing_days, raw_inputs
+from imaging_assets.stages.images.landing import Landing
+from imaging_assets.stages.images.raw import raw_inputs
 from imaging_assets.stages.images.resized import resized_inputs
 from imaging_assets.stages.insights import vector_inputs
-from imaging_assets.stages.manifests.labels import label_digests, label_files, label_inputs
+from imaging_assets.stages.manifests.labels import label_digests, label_inputs
+from imaging_assets.stages.manifests.sources import label_files
 from imaging_assets.stages.manifests.tagged import tagged_inputs
 from imaging_assets.stages.manifests.training_sets import training_set_inputs
 from imaging_assets.stages.models.iterations import iteration_inputs, training_digest, training_images
 from imaging_assets.stages.models.registry import Registry
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.predictions import prediction_inputs
-from imaging_assets.stages.search import DaySources, document_inputs
+from imaging_assets.stages.review.queues import review_inputs
+from imaging_assets.stages.search import document_inputs
 from imaging_assets.stages.state import ALL, Manifest
 from imaging_assets.stages.tables import RAW_IMAGES, TRAINING_SETS
 
@@ -33,12 +37,16 @@ CHAIN = (
     "label_records",
     "tagged_manifests",
     "predictions",
+    "review_queues",
     "search_documents",
 )
 """The steps of a day, in the order of the data; one run does them all."""
 
 _DAILY = tuple(step for step in CHAIN if step not in ("raw_images", "label_records"))
 """Those made of a day's inventory, a manifest each."""
+
+_MADE_OF_ALL = ("review_queues", "search_documents")
+"""Those that any other step may put behind."""
 
 NOTHING = rows_digest(RAW_IMAGES.frame([]), RAW_IMAGES.timeless)
 """What an inventory without images is called."""
@@ -58,11 +66,11 @@ class Behind:
 
     @property
     def selection(self) -> tuple[str, ...]:
-        """What to run: the day's whole chain when its images changed, else the steps behind and the documents made of them."""
+        """What to run: the day's whole chain when its images changed, else the steps behind and what is made of them."""
         if {"raw_images", "resized_images"} & set(self.steps):
             return CHAIN
-        if self.steps[0] in CHAIN and self.day != ALL:
-            return tuple(step for step in CHAIN if step in self.steps or step == "search_documents")
+        if self.steps[0] in CHAIN and self.steps[0] not in _MADE_OF_ALL and self.day != ALL:
+            return tuple(step for step in CHAIN if step in (*self.steps, *_MADE_OF_ALL))
         return self.steps
 
 
@@ -71,6 +79,7 @@ class Days:
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
+        self.landing = Landing(pipeline)
         self._standing: dict[str, dict[str, list[Manifest]]] = {}
 
     def newest(self, asset: str) -> dict[str, Manifest]:
@@ -84,7 +93,7 @@ class Days:
 
     @cached_property
     def _landing_days(self) -> list[str]:
-        return landing_days(self.pipeline)
+        return self.landing.days()
 
     @cached_property
     def newest_tagged(self) -> str:
@@ -118,7 +127,7 @@ class Days:
         Args:
             blobs: The day's listing, where it is at hand.
         """
-        wanted = {"raw_images": raw_inputs(landed(self.pipeline, day) if blobs is None else blobs)}
+        wanted = {"raw_images": raw_inputs(self.landing.of_day(day) if blobs is None else blobs)}
         raw = self._stands("raw_images", day)
         if raw is None or not self._done("raw_images", day, wanted["raw_images"]):
             return Behind(day, CHAIN, digest(day, wanted["raw_images"]))
@@ -136,6 +145,7 @@ class Days:
                 wanted["tagged_manifests"] = tagged
             wanted["predictions"] = self._wanted_predictions(day, resized)
             if sources := self._sources(day):
+                wanted["review_queues"] = review_inputs(self.pipeline, sources)
                 wanted["search_documents"] = document_inputs(self.pipeline, sources)
         # A step whose inputs do not stand yet is behind too, but says nothing new about what is wanted.
         behind = {step for step in _DAILY if step not in wanted or not self._done(step, day, wanted[step])}

@@ -73,5 +73,5 @@ def embed_query(pipeline: Pipeline, data: bytes) -> npt.NDArray[np.float32]:
     Raises:
         UnreadableImageError: It is not a picture we can read.
     """
-    vector: npt.NDArray[np.float32] = pipeline.embedder.embed([encode_image(data, pipeline.resize).thumbnail])[0]
+    vector: npt.NDArray[np.float32] = pipeline.embedder.embed([encode_image(data, pipeline.resize).looks.thumbnail])[0]
     return vector

@@ -5,7 +5,7 @@ Belongs here: one frozen bundle. Does not: how it is put together (`backends.py`
 
 from dataclasses import dataclass
 
-from imaging_assets.policies import Deletions, Labels, Places, Resize, Rollout, Training
+from imaging_assets.policies import Deletions, Labels, Partitions, Places, Resize, Review, Rollout, Training
 from imaging_assets.ports.analyzer import ImageEmbedder
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.ports.executor import Executor
@@ -26,9 +26,11 @@ class Pipeline:
     trainer: Trainer
     predictor: Predictor
     index: SearchIndex
+    partitions: Partitions
     places: Places
     resize: Resize
     labels: Labels
     training: Training
     rollout: Rollout
+    review: Review
     deletions: Deletions

@@ -11,9 +11,10 @@ import numpy as np
 import polars as pl
 
 from imaging_assets.records.search import Document
+from imaging_assets.stages.day_sources import DaySources
 from imaging_assets.stages.digests import digest, sha256_of
 from imaging_assets.stages.pipeline import Pipeline
-from imaging_assets.stages.state import Draft, Manifest
+from imaging_assets.stages.state import Draft
 from imaging_assets.stages.tables import PREDICTIONS, RESIZED_IMAGES, SEARCH_DOCUMENTS, TAGGED_MANIFESTS, image_vectors
 
 RECIPE = "documents-1"
@@ -22,16 +23,6 @@ RECIPE = "documents-1"
 _BATCH = 1000
 
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DaySources:
-    """The manifests that a day's documents are made of."""
-
-    resized: Manifest
-    vectors: Manifest
-    tagged: Manifest
-    predictions: Manifest
 
 
 @dataclass(frozen=True, slots=True)

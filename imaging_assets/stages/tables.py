@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-TEXT, INTEGER, REAL, TIME = pl.String(), pl.Int64(), pl.Float64(), pl.Datetime("us", "UTC")
+TEXT, INTEGER, REAL, BOOLEAN, TIME = pl.String(), pl.Int64(), pl.Float64(), pl.Boolean(), pl.Datetime("us", "UTC")
 REGION = pl.Struct({"tag": pl.String(), "left": REAL, "top": REAL, "width": REAL, "height": REAL})
 
 Migration = Callable[[pl.DataFrame], pl.DataFrame]
@@ -41,6 +41,15 @@ class Table:
         return frame.select(pl.col(name).cast(kind) for name, kind in self.columns.items()).sort(self.key)
 
 
+ARRIVALS = Table("_arrivals", {"path": TEXT, "day": TEXT}, key=("path",))
+"""No asset: on which day each blob outside dated folders was first seen."""
+
+
+def _with_looks(frame: pl.DataFrame) -> pl.DataFrame:
+    numbers = [pl.lit(None).alias(name) for name in ("orientation", "sharpness", "brightness", "entropy")]
+    return frame.with_columns(*numbers, problems=pl.lit([], dtype=pl.List(TEXT)))
+
+
 RAW_IMAGES = Table(
     "raw_images",
     {"path": TEXT, "size": INTEGER, "etag": TEXT, "modified_at": TIME},
@@ -62,7 +71,12 @@ RESIZED_IMAGES = Table(
         "format": TEXT,
         "width": INTEGER,  # upright, as landed
         "height": INTEGER,
+        "orientation": INTEGER,  # as landed: 1 to 8, as EXIF counts
         "captured_at": TIME,
+        "sharpness": REAL,
+        "brightness": REAL,
+        "entropy": REAL,
+        "problems": pl.List(TEXT),  # what may be wrong with the picture; never a reason to set it aside
         "resized": TEXT,
         "resized_size": INTEGER,
         "resized_width": INTEGER,
@@ -75,6 +89,8 @@ RESIZED_IMAGES = Table(
     key=("path",),
     # The etag changes when equal bytes are copied or touched; nothing downstream may care.
     timeless=("etag", "decoders"),
+    version=2,
+    migrations={1: _with_looks},
 )
 
 LABEL_RECORDS = Table(
@@ -86,15 +102,28 @@ LABEL_RECORDS = Table(
         "line": INTEGER,
         "selector": TEXT,  # path or name the line gives
         "tags": pl.List(TEXT),
-        "regions": pl.List(REGION),
-        "stated_at": TIME,  # last write of the label file that first said it
+        "regions": pl.List(REGION),  # as the file states them
+        "in_pixels": BOOLEAN,  # regions are in pixels, else fractions
+        "stated_width": INTEGER,  # size of the image by the label file; null when it does not tell
+        "stated_height": INTEGER,
+        "who": TEXT,
+        "stated_at": TIME,  # when it was said by the file, else last write of the file that first said it
         "retracted_at": TIME,
         "status": TEXT,  # bound, unmatched, ambiguous, rejected
-        "reason": TEXT,
+        "reason": TEXT,  # why it is not bound; what is odd about a bound one
         "sha256": TEXT,  # bound for ever at the first match
         "path": TEXT,  # where the bytes were at that match
     },
     key=("file", "line", "statement"),
+    version=2,
+    migrations={
+        1: lambda frame: frame.with_columns(
+            pl.lit(value=False).alias("in_pixels"),
+            pl.lit(None, INTEGER).alias("stated_width"),
+            pl.lit(None, INTEGER).alias("stated_height"),
+            pl.lit("").alias("who"),
+        )
+    },
 )
 
 TAGGED_MANIFESTS = Table(
@@ -108,7 +137,8 @@ TAGGED_MANIFESTS = Table(
         "height": INTEGER,
         "resized": TEXT,
         "tags": pl.List(TEXT),
-        "regions": pl.List(REGION),
+        "regions": pl.List(REGION),  # fractions of the upright image
+        "region_problems": pl.List(TEXT),  # boxes that were cut to the image or left out, and why
         "conflict": TEXT,  # what was stated for equal bytes under other names, or ""
         "label_source": TEXT,
         "label_file": TEXT,
@@ -117,6 +147,8 @@ TAGGED_MANIFESTS = Table(
     },
     key=("path",),
     timeless=("stated_at", "label_line"),
+    version=2,
+    migrations={1: lambda frame: frame.with_columns(pl.lit([], pl.List(TEXT)).alias("region_problems"))},
 )
 
 TRAINING_SETS = Table(
@@ -172,6 +204,25 @@ PREDICTIONS = Table(
     "predictions",
     {"sha256": TEXT, "tag": TEXT, "probability": REAL, "box": REGION, "rank": INTEGER, "model_id": TEXT, "error": TEXT},
     key=("sha256", "rank"),
+)
+
+REVIEW_QUEUES = Table(
+    "review_queues",
+    {
+        "rank": INTEGER,  # 1 is asked first
+        "sha256": TEXT,
+        "path": TEXT,
+        "resized": TEXT,  # what is shown
+        "width": INTEGER,  # of the resized image
+        "height": INTEGER,
+        "reason": TEXT,  # least certain, most different, label doubted
+        "score": REAL,
+        "tags": pl.List(TEXT),  # what its label says now
+        "predictions": pl.List(pl.Struct({"tag": TEXT, "probability": REAL, "box": REGION})),
+        "kind": TEXT,
+        "model_id": TEXT,
+    },
+    key=("rank",),
 )
 
 SEARCH_DOCUMENTS = Table(

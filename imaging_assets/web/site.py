@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from fastapi import Request
 
 from imaging_assets.settings import Settings
+from imaging_assets.stages.images.engine import ImageEngine
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.web.access import Access
 from imaging_assets.web.gallery.cached_manifests import CachedManifests
@@ -28,6 +29,7 @@ class Site:
 
     settings: Settings
     pipeline: Pipeline
+    engine: ImageEngine
     access: Access
     metrics: Metrics
     model: ModelFollower
@@ -43,14 +45,15 @@ class Site:
         self.batcher.open()
         await asyncio.to_thread(self.model.look)
         following = asyncio.create_task(self.model.follow(policy.model_check_seconds)) if policy.follow_model else None
-        try:
-            yield
-        finally:
-            if following:
-                following.cancel()
-                with suppress(asyncio.CancelledError):
-                    await following
-            self.batcher.close()
+        with self.engine:
+            try:
+                yield
+            finally:
+                if following:
+                    following.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await following
+                self.batcher.close()
 
 
 def make_site(settings: Settings, pipeline: Pipeline) -> Site:
@@ -61,15 +64,17 @@ def make_site(settings: Settings, pipeline: Pipeline) -> Site:
     """
     policy = settings.serve
     pipeline = replace(pipeline, manifests=CachedManifests(pipeline.manifests))
+    engine = ImageEngine(pipeline.resize)
     metrics = Metrics()
     model = ModelFollower(pipeline, metrics)
     return Site(
         settings=settings,
         pipeline=pipeline,
+        engine=engine,
         access=Access(policy),
         metrics=metrics,
         model=model,
-        steps=find_steps(pipeline, model, policy.warn_below),
+        steps=find_steps(pipeline, engine, model, policy.warn_below),
         batcher=Batcher(policy.workers, policy.batch, metrics),
         admission=Admission(policy.calls, policy.waiting_calls, metrics),
         fetcher=Fetcher(policy.image_hosts, private=policy.private_hosts, most=policy.max_image_bytes),

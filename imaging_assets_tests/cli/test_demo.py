@@ -8,23 +8,21 @@ import pytest
 from imaging_assets.cli.demo import _play
 from imaging_assets.cli.output import Session
 from imaging_assets.demo.story import EXPECTATIONS, days
-from imaging_assets.settings import Settings
 from imaging_assets_tests.builders import a_pipeline
 from imaging_assets_tests.cli.command_line import call_cli, landed_files, run_cli
 
 
 def test_a_day_of_the_story_is_played_once(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path / ".imaging")
-    pipeline = a_pipeline(settings.home)
+    pipeline = a_pipeline(tmp_path / ".imaging")
     first = days()[0]
-    _play(Session(as_json=True), pipeline, settings, first)
+    _play(Session(as_json=True), pipeline, first)
     landed = landed_files(tmp_path)
     assert set(landed) == {file.path for file in first.arrivals}
     removed = next(iter(landed))
     pipeline.store.delete(f"landing/{removed}")
-    _play(Session(as_json=True), pipeline, settings, first)
+    _play(Session(as_json=True), pipeline, first)
     assert set(landed_files(tmp_path)) == set(landed) - {removed}
-    assert json.loads((tmp_path / ".imaging" / "demo.json").read_text()) == [first.day.isoformat()]
+    assert json.loads(pipeline.store.read("manifests/_demo.json").data) == [first.day.isoformat()]
 
 
 @pytest.mark.slow

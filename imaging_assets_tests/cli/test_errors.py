@@ -74,7 +74,7 @@ def test_settings_that_are_not_utf_8_are_a_clear_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "told"),
     [
-        ("IMAGING_COLOUR", SECRET, "There is no setting IMAGING_COLOUR. Known are IMAGING_CONFIG, "),
+        ("IMAGING_COLOUR", SECRET, "There is no setting IMAGING_COLOUR. Known are IMAGING_"),
         ("IMAGING_RESIZE__MAX_EDGE", SECRET, "Settings: resize.max_edge: input should be a valid integer"),
         ("IMAGING_RESIZE", f"{{{SECRET}", 'Settings: error parsing value for field "resize"'),
         ("IMAGING_CONFIG", "nowhere.toml", "There is no settings file nowhere.toml."),

@@ -4,7 +4,7 @@ import tomllib
 from importlib.resources import files
 from pathlib import Path
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 import imaging_assets
 from imaging_assets_tests.cli.command_line import call_cli

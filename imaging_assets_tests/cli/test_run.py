@@ -100,6 +100,12 @@ def test_days_that_cannot_be_run_are_clear_lines(tmp_path: Path) -> None:
     assert "There is no store at .imaging/store. Run `imaging-assets add FOLDER`" in nothing.complaint
     assert list(tmp_path.iterdir()) == []
 
+    a_folder(tmp_path / ".imaging/store/landing", {"loose.jpg": a_picture(2, (64, 48))})
+    loose = call_cli(tmp_path, "run")
+    assert loose.code == 2
+    assert loose.err.startswith("note: left alone, because no folder tells their day: landing/loose.jpg (1 file). Move them to ")
+    (tmp_path / ".imaging/store/landing/loose.jpg").unlink()
+
     (tmp_path / "imaging.toml").write_text("[partitions]\nstart = 2026-06-01\n")  # `add` of an older image moves it back
     a_folder(tmp_path / "one", {"a.jpg": a_picture(1, (64, 48))})
     call_cli(tmp_path, "add", "one", "--day", FIRST)

@@ -11,16 +11,38 @@ from pathlib import Path
 
 import pytest
 
+from imaging_assets.azure.blob_store import AzureBlobStore
+from imaging_assets.azure.credentials import StorageAccount
 from imaging_assets.embedded.blob_store import DirectoryBlobStore
 from imaging_assets.errors import BlobConflictError, BlobNameError, BlobNotFoundError
 from imaging_assets.ports.blob_store import BlobStore
+from imaging_assets_tests.azure.azurite import KEY, a_name, azurite
 
 
 def directory_store(folder: Path) -> BlobStore:
     return DirectoryBlobStore.create(folder / "store")
 
 
-BUILDERS: dict[str, Callable[[Path], BlobStore]] = {"directory": directory_store}
+def azure_store(folder: Path) -> BlobStore:
+    del folder
+    store = AzureBlobStore(StorageAccount(azurite(), KEY).blob_service(), a_name(), page_size=3)
+    store.create()
+    return store
+
+
+def azure_store_of_several_containers(folder: Path) -> BlobStore:
+    del folder
+    places = {"a": a_name(), "b": f"{a_name()}/some/where", "landing": f"{a_name()}/in", "x/y": a_name()}
+    store = AzureBlobStore(StorageAccount(azurite(), KEY).blob_service(), a_name(), places)
+    store.create()
+    return store
+
+
+BUILDERS: dict[str, Callable[[Path], BlobStore]] = {
+    "directory": directory_store,
+    "azure": azure_store,
+    "azure, several containers": azure_store_of_several_containers,
+}
 
 
 @pytest.fixture(params=BUILDERS)
@@ -149,6 +171,15 @@ def test_folders_are_named_once_sorted_and_without_blobs_beside_them(store: Blob
     assert store.list_folders("b/") == ["c"]
     assert store.list_folders("a/") == []
     assert store.list_folders("missing/") == []
+
+
+def test_files_of_a_folder_are_listed_without_those_of_folders_inside(store: BlobStore) -> None:
+    put(store, "a/2", "a/1", "a/b/c", "z", "a.b/1")
+
+    assert [blob.path for blob in store.list_files("a/")] == ["a/1", "a/2"]
+    assert store.list_files("a/") == [store.find("a/1"), store.find("a/2")]
+    assert [blob.path for blob in store.list_files()] == ["z"]
+    assert store.list_files("missing/") == []
 
 
 def test_a_folder_whose_last_blob_went_is_gone(store: BlobStore) -> None:

@@ -15,12 +15,14 @@ from imaging_assets.errors import ModelNotFoundError
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.ports.predictor import Predictor
 from imaging_assets.ports.trainer import Trainer
+from imaging_assets_tests.azure.custom_vision import backend_over
 from imaging_assets_tests.embedded.pictures import Picture, halves, plain, training_images
 
 BackendBuilder = Callable[[BlobStore], tuple[Trainer, Predictor]]
 
 BACKENDS = [
-    pytest.param(lambda store: (ScikitLearnTrainer(store, budget_seconds=0), OnnxPredictor(store)), id="scikit-learn and onnx")
+    pytest.param(lambda store: (ScikitLearnTrainer(store, budget_seconds=0), OnnxPredictor(store)), id="scikit-learn and onnx"),
+    pytest.param(backend_over, id="custom vision"),
 ]
 
 every_backend = pytest.mark.parametrize("build", BACKENDS)

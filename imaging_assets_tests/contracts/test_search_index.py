@@ -10,10 +10,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from azure.core.credentials import AzureKeyCredential
 
+from imaging_assets.azure.search_calls import Patience
+from imaging_assets.azure.search_index import AzureAISearchIndex
+from imaging_assets.embedded.blob_store import DirectoryBlobStore
 from imaging_assets.embedded.search_index import SqliteSearchIndex
 from imaging_assets.ports.search_index import SearchIndex
 from imaging_assets.records.search import FIELDS, Condition, Document, Order, SearchQuery
+from imaging_assets_tests.azure.azurite import a_name
+from imaging_assets_tests.azure.search_server.server import ADMIN_KEY, shared_search_server
 
 DIMENSIONS = 4
 
@@ -22,7 +28,19 @@ def sqlite_index(folder: Path) -> SearchIndex:
     return SqliteSearchIndex(folder / "search", dimensions=DIMENSIONS)
 
 
-BUILDERS: dict[str, Callable[[Path], SearchIndex]] = {"sqlite": sqlite_index}
+def azure_index(folder: Path) -> SearchIndex:
+    return AzureAISearchIndex(
+        shared_search_server().endpoint,
+        AzureKeyCredential(ADMIN_KEY),
+        alias=a_name(),
+        store=DirectoryBlobStore.create(folder / "store"),
+        pointer="manifests/_search_index.json",
+        dimensions=DIMENSIONS,
+        patience=Patience(tries=3, first_wait=0.01, alias=0.0, settled=0.0),
+    )
+
+
+BUILDERS: dict[str, Callable[[Path], SearchIndex]] = {"sqlite": sqlite_index, "azure": azure_index}
 
 
 @pytest.fixture(params=BUILDERS)

@@ -16,11 +16,15 @@ from imaging_assets.errors import ModelNotFoundError, TrainingError
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.ports.trainer import ReadImage, Trainer
 from imaging_assets.records.models import TrainedModel, TrainingImage
+from imaging_assets_tests.azure.custom_vision import backend_over
 from imaging_assets_tests.embedded.pictures import Picture, halves, plain, training_images
 
 TrainerBuilder = Callable[[BlobStore], Trainer]
 
-TRAINERS = [pytest.param(lambda store: ScikitLearnTrainer(store, budget_seconds=0), id="scikit-learn")]
+TRAINERS = [
+    pytest.param(lambda store: ScikitLearnTrainer(store, budget_seconds=0), id="scikit-learn"),
+    pytest.param(lambda store: backend_over(store)[0], id="custom vision"),
+]
 
 every_trainer = pytest.mark.parametrize("build", TRAINERS)
 

@@ -26,3 +26,5 @@ def _import_definitions() -> None:
 
 
 _import_definitions()
+
+from imaging_assets.definitions import defs as defs  # noqa: E402 - only now, see above

@@ -23,14 +23,20 @@ manifests   training_sets       daily  parquet           <- tagged_manifests
 models      published_model     once   onnx              <- training_iterations
 models      training_iterations daily  onnx scikitlearn  <- training_sets
 predictions predictions         daily  onnx parquet      <- published_model resized_images
+predictions review_queues       daily  json parquet      <- image_vectors predictions resized_images tagged_manifests
 search      search_documents    daily  azure sqlite      <- image_vectors predictions resized_images tagged_manifests
 """
 
 CHECKS = """
+label_records    label_records_do_not_conflict   once  warns
 label_records    label_records_find_their_images once  warns
+label_records    label_sources_say_something     once  warns
+label_records    label_tags_are_spelt_one_way    once  warns
+raw_images       raw_images_all_have_a_day       once  warns
 resized_images   resized_images_are_complete     daily blocks
 resized_images   resized_images_are_readable     daily warns
 search_documents search_documents_are_accepted   daily warns
+tagged_manifests tagged_regions_lie_inside       daily warns
 training_sets    training_sets_do_not_leak       daily blocks
 """
 

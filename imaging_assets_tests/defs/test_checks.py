@@ -41,6 +41,19 @@ def rows_of(evaluation: dg.AssetCheckEvaluation, name: str) -> list[dict[str, ob
     return [dict(record.data) for record in table.records]
 
 
+def test_blobs_without_a_day_are_listed(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    pipeline = three_images(tmp_path)
+    for path in ("landing/loose.jpg", "landing/2026/02/30/a.jpg", "landing/1999/01/01/a.jpg"):
+        pipeline.store.write(path, b"x")
+
+    check = checks_of(run_day(pipeline, DAY, instance, ["raw_images"]))["raw_images_all_have_a_day"]
+
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert [row["path or day"] for row in rows_of(check, "left_alone")] == [
+        "1999-01-01", "landing/loose.jpg", "landing/2026/02/30/a.jpg",
+    ]  # fmt: skip
+
+
 def test_a_good_day_passes_every_check(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     pipeline = three_images(tmp_path)
     state_labels(pipeline, {"2026/03/02/a.jpg": "cat"})
@@ -48,9 +61,14 @@ def test_a_good_day_passes_every_check(tmp_path: Path, instance: dg.DagsterInsta
     told = checks_of(run_day(pipeline, DAY, instance, EVERYTHING))
 
     assert {name: evaluation.passed for name, evaluation in told.items()} == {
+        "raw_images_all_have_a_day": True,
         "resized_images_are_complete": True,
         "resized_images_are_readable": True,
         "label_records_find_their_images": True,
+        "label_records_do_not_conflict": True,
+        "label_tags_are_spelt_one_way": True,
+        "label_sources_say_something": True,
+        "tagged_regions_lie_inside": True,
         "training_sets_do_not_leak": True,
         "search_documents_are_accepted": True,
     }
@@ -102,6 +120,34 @@ def test_label_lines_without_an_image_are_listed_with_file_and_line(tmp_path: Pa
     assert [(row["file"], row["line"], row["names"]) for row in rows_of(check, "lines")] == [
         ("labels/said.csv", 3, "2026/03/02/nowhere.jpg")
     ]
+
+
+def test_labels_that_contradict_each_other_or_lie_outside_are_listed(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    pipeline = a_pipeline(tmp_path, labels={"sources": [{"name": "forgotten", "folder": "nowhere"}]})
+    same = a_picture(1, (64, 48))
+    land(pipeline, {"a.jpg": same, "b.jpg": same, "c.jpg": a_picture(2, (64, 48)), "d.jpg": a_picture(3, (64, 48))})
+    state_labels(pipeline, {"a.jpg": "cat", "b.jpg": "dog", "d.jpg": "Cat"})
+    boxes = "path,tags,xmin,ymin,xmax,ymax\nc.jpg,cat,60,40,90,90\nc.jpg,cat,100,100,110,110\n"
+    pipeline.store.write("labels/boxes.csv", boxes.encode())
+
+    told = checks_of(run_day(pipeline, DAY, instance))
+
+    conflicts, spelt = (
+        rows_of(told["label_records_do_not_conflict"], "lines"),
+        rows_of(told["label_tags_are_spelt_one_way"], "lines"),
+    )
+    assert [(row["file"], row["line"], row["names"]) for row in conflicts] == [
+        ("labels/labels.csv", 2, "a.jpg"),
+        ("labels/labels.csv", 3, "b.jpg"),
+    ]
+    assert [(row["line"], row["reason"]) for row in spelt] == [(4, "case: tag 'Cat' is mostly written 'cat'")]
+    outside = rows_of(told["tagged_regions_lie_inside"], "lines")
+    assert [(row["file"], row["line"], row["names"]) for row in outside] == [
+        ("labels/boxes.csv", 2, "landing/2026/03/02/c.jpg")
+    ] * 2
+    assert [str(row["reason"]).rpartition(": ")[2] for row in outside] == ["cut to it", "left out"]
+    silent = told["label_sources_say_something"]
+    assert (silent.passed, silent.severity, silent.metadata["silent"].value) == (False, ERROR, ["forgotten"])
 
 
 def test_a_training_set_that_leaks_is_not_trained_on(tmp_path: Path, instance: dg.DagsterInstance) -> None:

@@ -58,6 +58,7 @@ def test_every_asset_of_a_day_tells_its_numbers(tmp_path: Path, instance: dg.Dag
         "label_records": {"files": 1, "statements": 16, "bound": 16, "unmatched": 0, "files_read": 1},
         "tagged_manifests": {"images": 17, "labelled": 16, "unlabelled": 1, "conflicts": 0},
         "predictions": {"images": 0, "images_scored": 0, "reason": "No model has been published yet."},
+        "review_queues": {"images": 0, "reason": "No model has been published yet."},
         "search_documents": {"documents": 16, "sent": 16, "deleted": 0, "rejected": 0},
         "training_sets": {"images": 16, "excluded": 0, "days": 1, "days_read": 1},
         "training_iterations": {"iterations": 1, "images": 16, "trained": True, "verdict": "published"},

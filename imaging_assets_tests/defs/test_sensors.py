@@ -307,7 +307,7 @@ def test_predictions_that_were_lost_are_made_again_even_without_a_model(tmp_path
     pipeline.store.delete(pipeline.manifests.find("predictions", ago(1)).blob.path)
 
     [request] = asked(new_images, pipeline, instance)
-    assert steps_of(request) == ["predictions", "search_documents"]
+    assert steps_of(request) == ["predictions", "review_queues", "search_documents"]
 
 
 def test_a_day_whose_first_run_ended_before_the_label_records_gets_those_too(
@@ -319,7 +319,7 @@ def test_a_day_whose_first_run_ended_before_the_label_records_gets_those_too(
         pipeline.store.delete(pipeline.manifests.find(asset, key).blob.path)
 
     [request] = asked(new_images, pipeline, instance)
-    assert steps_of(request) == ["label_records", "tagged_manifests", "search_documents"]
+    assert steps_of(request) == ["label_records", "tagged_manifests", "review_queues", "search_documents"]
 
 
 # --- labels ---
@@ -339,7 +339,7 @@ def test_label_changes_asks_for_the_records_first_then_for_the_days_they_concern
     run_chain(pipeline, ago(2))  # does the label records on its way
     requests = asked(label_changes, pipeline, instance)
     assert days_of(requests) == [ago(1), ago(3)]
-    assert steps_of(requests[0]) == ["tagged_manifests", "search_documents"]
+    assert steps_of(requests[0]) == ["tagged_manifests", "review_queues", "search_documents"]
     assert asked(new_images, pipeline, instance) == []
 
 
@@ -467,7 +467,7 @@ def test_a_new_model_reaches_days_newest_first_and_a_few_at_a_time(tmp_path: Pat
     requests = asked(model_rollout, pipeline, instance)
     assert days_of(requests) == [ago(1), ago(2), ago(3)]
     assert {request.tags[MODEL_TAG] for request in requests} == {"m1"}
-    assert {tuple(steps_of(request)) for request in requests} == {("predictions", "search_documents")}
+    assert {tuple(steps_of(request)) for request in requests} == {("predictions", "review_queues", "search_documents")}
     assert asked(new_images, pipeline, instance) == []
 
     for request in requests[:2]:

@@ -118,9 +118,10 @@ AFTER_RESIZED = CHAIN[2:3] + CHAIN[4:]
         (_rebuild, ("search_documents",)),
         (_forget("raw_images"), CHAIN),
         (_forget("resized_images"), ("resized_images", *AFTER_RESIZED)),
-        (_forget("image_vectors"), ("image_vectors", "search_documents")),
-        (_forget("tagged_manifests"), ("tagged_manifests", "search_documents")),
-        (_forget("predictions"), ("predictions", "search_documents")),
+        (_forget("image_vectors"), ("image_vectors", "review_queues", "search_documents")),
+        (_forget("tagged_manifests"), ("tagged_manifests", "review_queues", "search_documents")),
+        (_forget("predictions"), ("predictions", "review_queues", "search_documents")),
+        (_forget("review_queues"), ("review_queues",)),
         (_forget("search_documents"), ("search_documents",)),
     ],
     ids=[
@@ -256,8 +257,9 @@ def test_two_days_never_want_the_same(tmp_path: Path) -> None:
     [
         (CHAIN, CHAIN),
         (("resized_images", "image_vectors"), CHAIN),
-        (("tagged_manifests",), ("tagged_manifests", "search_documents")),
-        (("predictions", "search_documents"), ("predictions", "search_documents")),
+        (("tagged_manifests",), ("tagged_manifests", "review_queues", "search_documents")),
+        (("predictions", "search_documents"), ("predictions", "review_queues", "search_documents")),
+        (("review_queues",), ("review_queues",)),
         (("search_documents",), ("search_documents",)),
     ],
 )

@@ -11,10 +11,11 @@ from typing_extensions import override
 
 from imaging_assets.ports.search_index import SearchIndex
 from imaging_assets.records.search import Document, DocumentResult, SearchAnswer, SearchQuery
+from imaging_assets.stages.day_sources import DaySources
 from imaging_assets.stages.digests import digest
 from imaging_assets.stages.insights import embed_query
 from imaging_assets.stages.pipeline import Pipeline
-from imaging_assets.stages.search import DaySources, SearchReport, document_id, index_day
+from imaging_assets.stages.search import SearchReport, document_id, index_day
 from imaging_assets.stages.tables import PREDICTIONS, SEARCH_DOCUMENTS, image_vectors
 from imaging_assets_tests.builders import DAY, a_picture, a_pipeline, land, run_chain, state_labels
 from imaging_assets_tests.stages.manifests.days import NEXT_DAY, a_day, follow_labels, rows, sha, tag, write_labels
@@ -167,7 +168,7 @@ def test_a_document_says_what_the_manifests_say(tmp_path: Path) -> None:
         sha("one"),
         "passed",
         ["cat", "pet"],
-        "csv",
+        "labels",
         "dog",
         0.5,
         "m1",

@@ -166,17 +166,16 @@ def test_keys_go_from_picture_to_picture_and_through_their_pages(page: Page, sit
 
 def test_unsure_images_are_accepted_and_corrected_by_one_key_each(page: Page, pipeline: Pipeline) -> None:
     sign_in(page, "/unsure")
-    expect(page.locator(".question")).to_have_count(3)
-    first, second, third = (str(row.get_attribute("data-path")) for row in page.locator(".question").all())
+    first, second, *rest = (str(row.get_attribute("data-path")) for row in page.locator(".question").all())
     page.keyboard.press("Enter")
     expect(page.locator("#said")).to_have_text(f"{first.rpartition('/')[2]} is cat.")
-    expect(page.locator(".question")).to_have_count(2)
+    expect(page.locator(".question")).to_have_count(1 + len(rest))
     page.keyboard.press("e")
     page.keyboard.type("bird")
     page.keyboard.press("Enter")
-    expect(page.locator(".question")).to_have_count(1)
+    expect(page.locator(".question")).to_have_count(len(rest))
     page.reload()
-    assert [row.get_attribute("data-path") for row in page.locator(".question").all()] == [third]
+    assert [row.get_attribute("data-path") for row in page.locator(".question").all()] == rest
     run_chain(pipeline)
     page.goto("/?tags=bird")
     assert shown(page) == [second.removeprefix("2026/03/02/")]

@@ -8,6 +8,7 @@ from imaging_assets.defs import metadata
 from imaging_assets.defs.partitions import DAILY
 from imaging_assets.defs.tags import CONSENT_TAG
 from imaging_assets.errors import ConsentRequiredError
+from imaging_assets.stages.images.landing import Landing
 from imaging_assets.stages.images.raw import take_inventory
 from imaging_assets.stages.images.resized import resize_day
 from imaging_assets.stages.pipeline import Pipeline
@@ -38,6 +39,18 @@ def raw_images(
         context.instance.add_run_tags(context.run.run_id, {CONSENT_TAG: "yes"})  # the sensors will not ask again for the same
         raise
     return metadata.materialized(draft, metadata.of_inventory(report))
+
+
+@dg.asset_check(asset=raw_images)
+def raw_images_all_have_a_day(pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
+    """No blob of the landing place is left alone because its folder tells no day, or one that is no partition."""
+    landing = Landing(pipeline)
+    strays = [] if landing.undated else [blob.path for blob in landing.strays()]
+    outside = [day for day in landing.days() if not DAILY.has_partition_key(day)]
+    facts: metadata.Metadata = {"strays": dg.MetadataValue.int(len(strays)), "days_outside": dg.MetadataValue.int(len(outside))}
+    if strays or outside:
+        facts["left_alone"] = metadata.table(["path or day"], [(name,) for name in [*outside, *strays]])
+    return dg.AssetCheckResult(passed=not strays and not outside, severity=dg.AssetCheckSeverity.WARN, metadata=facts)
 
 
 @dg.asset(

@@ -1,16 +1,20 @@
 """Group *manifests*: what people said, which image it is about, and what may be trained on."""
 
+from collections.abc import Sequence
+
 import dagster as dg
 import polars as pl
 
 from imaging_assets.defs import metadata
 from imaging_assets.defs.partitions import DAILY, EVERY_DAY_SO_FAR
-from imaging_assets.stages.manifests.labels import refresh_labels
+from imaging_assets.stages.manifests.label_report import OpenLine, lines_in_conflict, open_lines, rare_spellings, silent_sources
+from imaging_assets.stages.manifests.labels import expected_sources, refresh_labels
+from imaging_assets.stages.manifests.sources import label_files
 from imaging_assets.stages.manifests.tagged import tag_day
 from imaging_assets.stages.manifests.training_sets import gather_training_set
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.state import Draft, Manifest
-from imaging_assets.stages.tables import LABEL_RECORDS, TRAINING_SETS
+from imaging_assets.stages.tables import LABEL_RECORDS, TAGGED_MANIFESTS, TRAINING_SETS
 
 
 @dg.asset(
@@ -25,16 +29,27 @@ def label_records(resized_images: dict[str, Manifest], pipeline: dg.ResourcePara
 @dg.asset_check(asset=label_records)
 def label_records_find_their_images(label_records: Manifest, pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
     """Every line of every label file names exactly one image; the others are listed with file, line and reason."""
+    return _none_listed(open_lines(pipeline.manifests.read(label_records, LABEL_RECORDS)))
+
+
+@dg.asset_check(asset=label_records)
+def label_records_do_not_conflict(label_records: Manifest, pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
+    """People agree on equal bytes; the statements that differ are listed, and their images are not trained on."""
+    return _none_listed(lines_in_conflict(pipeline.manifests.read(label_records, LABEL_RECORDS)))
+
+
+@dg.asset_check(asset=label_records)
+def label_tags_are_spelt_one_way(label_records: Manifest, pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
+    """No two tags differ in case only; the lines with the rarer spelling are listed."""
+    return _none_listed(rare_spellings(pipeline.manifests.read(label_records, LABEL_RECORDS)))
+
+
+@dg.asset_check(asset=label_records)
+def label_sources_say_something(label_records: Manifest, pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
+    """From every label source at least one statement could be read."""
     rows = pipeline.manifests.read(label_records, LABEL_RECORDS)
-    open_rows = (
-        rows.filter((rows["status"] != "bound") & rows["retracted_at"].is_null())
-        .select("file", "line", "selector", "reason")
-        .rows()
-    )
-    facts: metadata.Metadata = {"open": dg.MetadataValue.int(len(open_rows))}
-    if open_rows:
-        facts["lines"] = metadata.table(["file", "line", "names", "reason"], open_rows)
-    return dg.AssetCheckResult(passed=not open_rows, severity=dg.AssetCheckSeverity.WARN, metadata=facts)
+    silent = silent_sources(rows, expected_sources(pipeline, label_files(pipeline)))
+    return dg.AssetCheckResult(passed=not silent, metadata={"silent": silent})
 
 
 @dg.asset(partitions_def=DAILY, group_name="manifests", kinds={"parquet"}, owners=["team:imaging"], io_manager_key="manifests")
@@ -44,6 +59,18 @@ def tagged_manifests(
     """Every landed image with the tags that hold for it; the durable record, whatever service trains on it."""
     draft, report = tag_day(pipeline, resized_images, label_records)
     return metadata.materialized(draft, metadata.of_tagged(report))
+
+
+@dg.asset_check(asset=tagged_manifests, partitions_def=DAILY)
+def tagged_regions_lie_inside(tagged_manifests: Manifest, pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
+    """Every box lies inside its image; those that were cut or left out are listed with file, line and reason."""
+    rows = pipeline.manifests.read(tagged_manifests, TAGGED_MANIFESTS)
+    odd = (
+        rows.select("label_file", "label_line", "path", "region_problems")
+        .explode("region_problems")
+        .drop_nulls("region_problems")
+    )
+    return _none_listed(list(odd.iter_rows()))
 
 
 @dg.asset(
@@ -70,3 +97,11 @@ def training_sets_do_not_leak(training_sets: Manifest, pipeline: dg.ResourcePara
     return dg.AssetCheckResult(
         passed=torn.is_empty(), metadata={"groups": rows["group"].n_unique(), "torn": torn["group"].to_list()[:50]}
     )
+
+
+def _none_listed(lines: Sequence[OpenLine]) -> dg.AssetCheckResult:
+    """A warning that lists lines of label files, passed when there are none."""
+    facts: metadata.Metadata = {"open": dg.MetadataValue.int(len(lines))}
+    if lines:
+        facts["lines"] = metadata.table(["file", "line", "names", "reason"], lines)
+    return dg.AssetCheckResult(passed=not lines, severity=dg.AssetCheckSeverity.WARN, metadata=facts)

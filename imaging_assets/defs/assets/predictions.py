@@ -1,12 +1,14 @@
-"""Group *predictions*: what the published model sees."""
+"""Group *predictions*: what the published model sees, and where it would ask a person."""
 
 import dagster as dg
 
 from imaging_assets.defs import metadata
 from imaging_assets.defs.assets.models import published_model
 from imaging_assets.defs.partitions import DAILY
+from imaging_assets.stages.day_sources import DaySources
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.predictions import predict_day
+from imaging_assets.stages.review.queues import queue_day
 from imaging_assets.stages.state import Draft, Manifest
 
 
@@ -23,3 +25,23 @@ def predictions(resized_images: Manifest, pipeline: dg.ResourceParam[Pipeline]) 
     """Tags and probabilities of each image by the published model, asked once per image and model."""
     draft, report = predict_day(pipeline, resized_images)
     return metadata.materialized(draft, metadata.of_predictions(report))
+
+
+@dg.asset(
+    partitions_def=DAILY,
+    group_name="predictions",
+    kinds={"json", "parquet"},
+    owners=["team:imaging"],
+    io_manager_key="manifests",
+)
+def review_queues(
+    resized_images: Manifest,
+    image_vectors: Manifest,
+    tagged_manifests: Manifest,
+    predictions: Manifest,
+    pipeline: dg.ResourceParam[Pipeline],
+) -> dg.MaterializeResult[Draft]:
+    """Images a person should look at next, in order, with the reason; out as Label Studio tasks and CSV."""
+    sources = DaySources(resized=resized_images, vectors=image_vectors, tagged=tagged_manifests, predictions=predictions)
+    draft, report = queue_day(pipeline, sources)
+    return metadata.materialized(draft, metadata.of_review(report))

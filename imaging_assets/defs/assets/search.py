@@ -4,8 +4,9 @@ import dagster as dg
 
 from imaging_assets.defs import metadata
 from imaging_assets.defs.partitions import DAILY
+from imaging_assets.stages.day_sources import DaySources
 from imaging_assets.stages.pipeline import Pipeline
-from imaging_assets.stages.search import DaySources, index_day
+from imaging_assets.stages.search import index_day
 from imaging_assets.stages.state import Draft, Manifest
 from imaging_assets.stages.tables import SEARCH_DOCUMENTS
 

@@ -3,7 +3,7 @@
 Belongs here: how documents and queries become SQL, and how processes share the files. Does not: what a document says
 (`stages/search.py`) or which fields there are (`records/search.py`).
 
-`index` is the port; `pointer` names the generations; `database` is one file, `schema` its tables, `documents` what goes in,
+`index` is the port; `pointer` names the generations; `database` is one file, `schema` its tables, `columns` the form of values,
 `questions` what is asked, `answers` what comes out, `vectors` the matrix in memory.
 """
 

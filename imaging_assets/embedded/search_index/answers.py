@@ -9,11 +9,11 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from imaging_assets.embedded.search_index.documents import unit_vector
 from imaging_assets.embedded.search_index.facets import FacetCounter, FacetCounts, fetch_docs
 from imaging_assets.embedded.search_index.questions import Selection, match_expression, ordering, selection
 from imaging_assets.embedded.search_index.schema import Schema
 from imaging_assets.embedded.search_index.vectors import VectorMatrix
+from imaging_assets.ports.search_values import unit_vector
 from imaging_assets.records.search import Document, SearchAnswer, SearchHit, SearchQuery
 
 _Page = list[tuple[int, float]]

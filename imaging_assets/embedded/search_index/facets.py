@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from imaging_assets.embedded.search_index.documents import facet_value
+from imaging_assets.embedded.search_index.columns import facet_value
 from imaging_assets.embedded.search_index.questions import column_of
 from imaging_assets.embedded.search_index.schema import Schema, list_table
 from imaging_assets.embedded.search_index.vectors import Docs

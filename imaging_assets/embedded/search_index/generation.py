@@ -11,11 +11,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from imaging_assets.embedded.search_index.answers import Answerer, document_of
+from imaging_assets.embedded.search_index.columns import stored
 from imaging_assets.embedded.search_index.database import Database, create
-from imaging_assets.embedded.search_index.documents import CheckedDocument, stored
 from imaging_assets.embedded.search_index.schema import Schema, list_table
 from imaging_assets.embedded.search_index.vectors import VectorMatrix
 from imaging_assets.errors import QueryError
+from imaging_assets.ports.search_values import CheckedDocument
 from imaging_assets.records.search import Document, SearchAnswer, SearchQuery
 
 _TRANSACTION = 1000

@@ -13,13 +13,12 @@ from typing import TypeVar
 
 from typing_extensions import override
 
-from imaging_assets.embedded.search_index.documents import CheckedDocument, ValueRejected, check
 from imaging_assets.embedded.search_index.generation import Generation
 from imaging_assets.embedded.search_index.pointer import Pointer, PointerFile, digest_of, new_name
-from imaging_assets.embedded.search_index.questions import check as check_query
 from imaging_assets.embedded.search_index.schema import Schema
 from imaging_assets.errors import SearchIndexError
 from imaging_assets.ports.search_index import SearchIndex
+from imaging_assets.ports.search_values import CheckedDocument, ValueRejected, check_document, check_query
 from imaging_assets.records.search import FIELDS, Document, DocumentResult, SearchAnswer, SearchField, SearchQuery
 
 _T = TypeVar("_T")
@@ -59,7 +58,7 @@ class SqliteSearchIndex(SearchIndex):
         results = []
         for document in documents:
             try:
-                checked = check(document, self._schema)
+                checked = check_document(document, self._schema)
             except ValueRejected as error:
                 key = document.get(self._schema.key)
                 results.append(DocumentResult(key if isinstance(key, str) else "", str(error)))

@@ -1,6 +1,6 @@
 """The tables of one generation, derived from declared fields; and the hash that tells one schema from another.
 
-Belongs here: which field lives in which table. Does not: values (`documents`) or questions (`questions`).
+Belongs here: which field lives in which table. Does not: values (`columns`) or questions (`questions`).
 
     documents   one narrow row per document: key, whether it has a vector, and each field that is filtered, counted or sorted
     bodies      the document as JSON, read for the hits of a page only
@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
+from imaging_assets.ports.search_values import SearchSchema
 from imaging_assets.records.search import SearchField
 
 _LAYOUT = 1
@@ -24,12 +25,8 @@ _COLUMN_TYPES = {"string": "text", "int64": "integer", "double": "real", "boolea
 
 
 @dataclass(frozen=True)
-class Schema:
-    """Declared fields, the vectors' length and the name of what made them."""
-
-    fields: tuple[SearchField, ...]
-    dimensions: int
-    embedding_id: str = ""
+class Schema(SearchSchema):
+    """A schema and its tables; the key field's column is called `key`."""
 
     def to_json(self) -> str:
         """Text from which `from_json` makes an equal schema."""
@@ -45,16 +42,6 @@ class Schema:
     def digest(self) -> str:
         """Twelve hex digits; equal for equal schemas of one layout."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:12]
-
-    @cached_property
-    def by_name(self) -> dict[str, SearchField]:
-        """Fields by name."""
-        return {field.name: field for field in self.fields}
-
-    @cached_property
-    def key(self) -> str:
-        """Name of the key field; its column is called `key`."""
-        return next(field.name for field in self.fields if field.key)
 
     @cached_property
     def columns(self) -> tuple[SearchField, ...]:

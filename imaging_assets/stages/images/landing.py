@@ -1,120 +1,141 @@
-"""Adding to the landing place: the rules that `imaging-assets add` and the gallery's upload share.
+"""Which day does a landed blob belong to?
 
-Belongs here: what is taken, what is there already, which label a folder gives. Does not: where files come from (`cli/add.py`,
-`web/gallery`), what becomes of them (`raw`, `resized`). Nothing else that landed is touched; a new file of an old name on the same day
-replaces it as it would in a folder, because that is what its owner asked for.
+    landing/2026/11/20/dock/IMG_1.jpg     a folder that names the day (`partitions.folder`)
+    landing/IMG_1.jpg                     no such folder: the day of its arrival (`partitions.undated = "arrival"`), or nobody's
+
+Belongs here: finding days and a day's blobs in the landing place. Does not: what is made of them (`raw`).
+
+A day of arrival is the blob's last change when it is first seen, and is written down: a blob that is changed later stays on its day.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date
+from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
-from imaging_assets.errors import UsageError
-from imaging_assets.ports.blob_store import check_path
+import polars as pl
+
 from imaging_assets.records.images import BlobInfo
-from imaging_assets.stages.digests import digest, sha256_of
-from imaging_assets.stages.images.raw import day_folder, day_of_path, leave_marker
-from imaging_assets.stages.manifests.label_files import clean_tag, write_csv
+from imaging_assets.stages.digests import digest
 from imaging_assets.stages.pipeline import Pipeline
-from imaging_assets.stages.tables import RESIZED_IMAGES
+from imaging_assets.stages.state import ALL
+from imaging_assets.stages.tables import ARRIVALS
 
-_NEVER = {"thumbs.db", "desktop.ini"}
+MARKER = "_imaging_assets.json"
+"""A blob that `add` and `demo` leave in the landing place. Once seen, its absence means that the store is not the one it was."""
 
-Labelled = tuple[str, str, str]
-"""Path below the landing place, tag, sha256."""
-
-
-@dataclass(frozen=True, slots=True)
-class Landed:
-    """What became of one file; `added` is False when the same bytes lie there under that name already, on any day."""
-
-    path: str
-    sha256: str
-    size: int
-    added: bool
+_DATE = {"{yyyy}": r"(?P<yyyy>[0-9]{4})", "{mm}": r"(?P<mm>[0-9]{2})", "{dd}": r"(?P<dd>[0-9]{2})"}
 
 
-def is_dropping(name: str) -> bool:
-    """Whether a path below the added folder is hidden, or left by a file manager: nothing anybody means to add."""
-    parts = name.split("/")
-    return any(part.startswith(".") for part in parts) or parts[-1].lower() in _NEVER
+def day_folder(pipeline: Pipeline, day: str) -> str:
+    """Landing folder of an ISO day, ending in a slash."""
+    year, month, number = day.split("-")
+    folder = pipeline.partitions.folder.replace("{yyyy}", year).replace("{mm}", month).replace("{dd}", number)
+    return f"{pipeline.places.landing}/{folder}/"
 
 
-def check_landing_day(day: date | None, zone: str) -> date:
-    """The day that files land on, by default today.
-
-    Raises:
-        UsageError: It is still to come.
-    """
-    today = datetime.now(ZoneInfo(zone)).date()
-    if day and day > today:
-        raise UsageError(f"{day} is still to come: in {zone} it is {today}. Give today or a day before.")
-    return day or today
+def dated_day(pipeline: Pipeline, path: str) -> str | None:
+    """ISO day that a landing path itself names, or None."""
+    match = _pattern(pipeline.partitions.folder).match(path.removeprefix(f"{pipeline.places.landing}/"))
+    return _day(match) if match and match.string[match.end() :][:1] == "/" != match.string[match.end() :] else None
 
 
-def folder_tag(name: str) -> str:
-    """The tag that a file's first folder gives it, or ""."""
-    folder, slash, _ = name.partition("/")
-    return clean_tag(folder) if slash else ""
+def below_day(pipeline: Pipeline, path: str) -> str:
+    """A landing path without landing place and dated folder: what a person calls the image."""
+    day = dated_day(pipeline, path)
+    return path.removeprefix(day_folder(pipeline, day) if day else f"{pipeline.places.landing}/")
 
 
-class LandingPlace:
-    """The landing place of a pipeline, as it was when this was made and by what was added through it since."""
+class Landing:
+    """The landing place as of the moment each part is first looked at."""
 
     def __init__(self, pipeline: Pipeline) -> None:
-        self._pipeline = pipeline
-        self._by_name: dict[str, list[BlobInfo]] = defaultdict(list)
-        self._digests: dict[str, dict[str, tuple[str, str]]] = {}
-        landing = f"{pipeline.places.landing}/"
-        leave_marker(pipeline)
-        for blob in pipeline.store.list_blobs(landing):
-            if day_of_path(pipeline, blob.path):
-                self._by_name[blob.path.removeprefix(landing).split("/", 3)[3]].append(blob)
+        self.pipeline = pipeline
+        self._root = f"{pipeline.places.landing}/"
+        self._by_arrival = pipeline.partitions.undated == "arrival"
 
-    def target(self, day: date, name: str) -> str:
-        """Where a file lands.
+    def days(self) -> list[str]:
+        """ISO days with at least one blob, oldest first."""
+        return sorted({*self._folders[0], *self.undated})
 
-        Raises:
-            BlobNameError: No store may hold that path.
-        """
-        return check_path(day_folder(self._pipeline, day.isoformat()) + name)
+    def of_day(self, day: str) -> list[BlobInfo]:
+        """Blobs of a day in path order; hidden ones (a name or folder with a dot first) are none of our business."""
+        folder = day_folder(self.pipeline, day)
+        dated = (blob for blob in self.pipeline.store.list_blobs(folder) if not _hidden(blob.path.removeprefix(folder)))
+        return sorted([*dated, *self.undated.get(day, [])], key=lambda blob: blob.path)
 
-    def add(self, day: date, name: str, data: bytes, *, again: bool = False) -> Landed:
-        """Let a file land, unless the same bytes lie there under this name already (`again`: even then).
+    def day_of(self, path: str) -> str | None:
+        """ISO day of a path that landed, or None for a stray."""
+        return dated_day(self.pipeline, path) or self._arrived.get(path)
 
-        Raises:
-            BlobNameError: The store cannot hold that path.
-        """
-        target, sha256 = self.target(day, name), sha256_of(data)
-        if not again and self._has(name, len(data), sha256):
-            return Landed(target, sha256, len(data), added=False)
-        self._by_name[name].append(self._pipeline.store.write(target, data))
-        return Landed(target, sha256, len(data), added=True)
+    def strays(self) -> Iterator[BlobInfo]:
+        """Blobs in no dated folder, impossible dates included; dated folders are not listed for it."""
+        store, (_, between, odd) = self.pipeline.store, self._folders
+        of_levels = (blob for folder in between for blob in store.list_files(self._root + folder))
+        of_folders = (blob for folder in odd for blob in store.list_blobs(self._root + folder))
+        for blob in (*of_levels, *of_folders):
+            below = blob.path.removeprefix(self._root)
+            if below != MARKER and not _hidden(below):
+                yield blob
 
-    def write_labels(self, day: date, labelled: Sequence[Labelled]) -> str:
-        """The label file of what was added, or "" without labels; equal ones write the same file."""
-        if not labelled:
-            return ""
-        path = f"{self._pipeline.places.labels}/add-{day}-{digest(labelled)[:8]}.csv"
-        if not self._pipeline.store.find(path):
-            self._pipeline.store.write(path, write_csv(labelled))
-        return path
+    @cached_property
+    def undated(self) -> Mapping[str, list[BlobInfo]]:
+        """Strays by day of arrival; empty unless `partitions.undated` says so. Days of new ones are written down."""
+        found: dict[str, list[BlobInfo]] = {}
+        if not self._by_arrival:
+            return found
+        zone, known, new = ZoneInfo(self.pipeline.partitions.timezone), self._arrived, {}
+        for blob in self.strays():
+            day = known.get(blob.path)
+            if day is None:
+                day = new[blob.path] = blob.modified_at.astimezone(zone).date().isoformat()
+            found.setdefault(day, []).append(blob)
+        if new:
+            known |= new
+            rows = pl.DataFrame({"path": list(known), "day": list(known.values())})
+            work = self.pipeline.manifests.begin(ARRIVALS, ALL, digest(sorted(known.items())))
+            self.pipeline.manifests.commit(work.draft(rows))
+        return found
 
-    def _has(self, name: str, size: int, sha256: str) -> bool:
-        return any(blob.size == size and self._sha256(blob) == sha256 for blob in self._by_name.get(name, []))
+    @cached_property
+    def _arrived(self) -> dict[str, str]:
+        """Days that were written down, by path."""
+        manifest = self.pipeline.manifests.look_up(ARRIVALS.asset, ALL) if self._by_arrival else None
+        return dict(self.pipeline.manifests.read(manifest, ARRIVALS).iter_rows()) if manifest else {}
 
-    def _sha256(self, blob: BlobInfo) -> str:
-        """From the day's manifest where it knows this very blob, else from its bytes."""
-        etag, sha256 = self._known(blob.path).get(blob.path, ("", ""))
-        return sha256 if etag == blob.etag else sha256_of(self._pipeline.store.read(blob.path).data)
+    @cached_property
+    def _folders(self) -> tuple[list[str], list[str], list[str]]:
+        """Days that have a folder, the levels above them, and folders that are neither; by names alone, no blob is listed."""
+        segments = self.pipeline.partitions.folder.split("/")
+        levels, between, odd = [""], [], []
+        for depth in range(1, len(segments) + 1):
+            pattern = _pattern("/".join(segments[:depth]))
+            between += levels
+            below = [folder + name for folder in levels for name in self.pipeline.store.list_folders(self._root + folder)]
+            odd += [f"{folder}/" for folder in below if not pattern.fullmatch(folder)]
+            levels = [f"{folder}/" for folder in below if pattern.fullmatch(folder)]
+        dated = {folder: _day(_pattern(self.pipeline.partitions.folder).fullmatch(folder.removesuffix("/"))) for folder in levels}
+        return [day for day in dated.values() if day], between, odd + [folder for folder, day in dated.items() if not day]
 
-    def _known(self, path: str) -> dict[str, tuple[str, str]]:
-        day = day_of_path(self._pipeline, path) or ""
-        if day not in self._digests:
-            manifests = self._pipeline.manifests
-            manifest = manifests.look_up(RESIZED_IMAGES.asset, day)
-            rows = manifests.read(manifest, RESIZED_IMAGES).select("path", "etag", "sha256").iter_rows() if manifest else ()
-            self._digests[day] = {path: (etag, sha256) for path, etag, sha256 in rows}
-        return self._digests[day]
+
+@lru_cache
+def _pattern(template: str) -> re.Pattern[str]:
+    """Of `partitions.folder` or the beginning of it."""
+    text = re.escape(template)
+    for name, pattern in _DATE.items():
+        text = text.replace(re.escape(name), pattern)
+    return re.compile(text)
+
+
+def _day(match: re.Match[str] | None) -> str | None:
+    """The ISO day, or None for no match and for days that no calendar has."""
+    try:
+        return date(*(int(match[name]) for name in ("yyyy", "mm", "dd"))).isoformat() if match else None
+    except ValueError:
+        return None
+
+
+def _hidden(below: str) -> bool:
+    """A leading dot hides; an underscore does not, for cameras begin names with one (`_MG_0001.JPG`)."""
+    return any(part.startswith(".") for part in below.split("/"))

@@ -1,12 +1,11 @@
 """Step `raw_images`: what landed on a day, from a listing alone.
 
-Belongs here: the inventory and the guard against mass deletion. Does not: reading an image (`resized`).
+Belongs here: the inventory and the guard against mass deletion. Does not: which day a blob belongs to (`landing`), reading an image
+(`resized`).
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
 
 import polars as pl
 
@@ -14,6 +13,7 @@ from imaging_assets.errors import MassDeletionError, StoreUnavailableError
 from imaging_assets.policies import Deletions
 from imaging_assets.records.images import BlobInfo
 from imaging_assets.stages.digests import digest
+from imaging_assets.stages.images.landing import MARKER, Landing
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.state import Draft
 from imaging_assets.stages.tables import RAW_IMAGES
@@ -21,12 +21,7 @@ from imaging_assets.stages.tables import RAW_IMAGES
 RECIPE = "raw-1"
 """Raised when this step's output changes."""
 
-MARKER = "_imaging_assets.json"
-"""A blob that `add` and `demo` leave in the landing place. Once seen, its absence means that the store is not the one it was."""
-
 _MARKER_SEEN = "_landing_marker.json"
-
-_DATED = re.compile(r"([0-9]{4})/([0-9]{2})/([0-9]{2})/.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,45 +33,6 @@ class InventoryReport:
     changed: int
     deleted: int
     size: int
-
-
-def day_folder(pipeline: Pipeline, day: str) -> str:
-    """Landing folder of an ISO day, ending in a slash."""
-    return f"{pipeline.places.landing}/{day.replace('-', '/')}/"
-
-
-def day_of_path(pipeline: Pipeline, path: str) -> str | None:
-    """ISO day of a landing path, or None when it is not below a dated folder."""
-    below = path.removeprefix(f"{pipeline.places.landing}/")
-    dated = _DATED.match(below)
-    try:
-        return date(*(int(part) for part in dated.groups())).isoformat() if dated else None
-    except ValueError:
-        return None
-
-
-def landed(pipeline: Pipeline, day: str) -> list[BlobInfo]:
-    """Blobs of a day; hidden ones (a name or folder with a dot first) are none of our business."""
-    folder = day_folder(pipeline, day)
-    return [blob for blob in pipeline.store.list_blobs(folder) if not _hidden(blob.path.removeprefix(folder))]
-
-
-def landing_days(pipeline: Pipeline) -> list[str]:
-    """ISO days that have a landing folder with a blob, oldest first; impossible dates are left out."""
-    root = f"{pipeline.places.landing}/"
-    store = pipeline.store
-    found = [
-        day_of_path(pipeline, f"{root}{year}/{month}/{name}/x")
-        for year in store.list_folders(root)
-        for month in store.list_folders(f"{root}{year}/")
-        for name in store.list_folders(f"{root}{year}/{month}/")
-    ]
-    return sorted({day for day in found if day})
-
-
-def _hidden(below: str) -> bool:
-    """A leading dot hides; an underscore does not, for cameras begin names with one (`_MG_0001.JPG`)."""
-    return any(part.startswith(".") for part in below.split("/"))
 
 
 def raw_inputs(blobs: Iterable[BlobInfo]) -> str:
@@ -92,7 +48,7 @@ def take_inventory(pipeline: Pipeline, day: str, *, accept_deletions: bool = Fal
         StoreUnavailableError: The landing place's marker is gone.
     """
     check_marker(pipeline)
-    blobs = landed(pipeline, day)
+    blobs = Landing(pipeline).of_day(day)
     work = pipeline.manifests.begin(RAW_IMAGES, day, raw_inputs(blobs))
     size = sum(blob.size for blob in blobs)
     if work.done:

@@ -1,6 +1,6 @@
 """Step `resized_images`: every landed image within its limits, or quarantined with the reason.
 
-Belongs here: what is carried over from last time, what is read again, what is stored where. Does not: pixels (`encode`).
+Belongs here: what is carried over from last time, what is read again, what is stored where. Does not: pixels (`engine`).
 
 A row is carried over while its path keeps etag and size. Bytes seen on that day under another name are recognised by sha256 and
 not decoded again. Quarantined rows are tried again when the set of decoders changes.
@@ -15,7 +15,6 @@ from functools import partial
 from threading import Lock
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from imaging_assets.errors import BlobConflictError, BlobNotFoundError, UnreadableImageError
@@ -23,18 +22,22 @@ from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.records.images import Blob
 from imaging_assets.stages.digests import digest, sha256_of
 from imaging_assets.stages.images.contact_sheet import COLUMNS, ROWS, contact_sheet
-from imaging_assets.stages.images.encode import EncodedImage, decoders, encode_image, recipe
-from imaging_assets.stages.images.hashing import as_bits, distances
+from imaging_assets.stages.images.duplicates import duplicate_groups
+from imaging_assets.stages.images.encode import EncodedImage
+from imaging_assets.stages.images.engine import ImageEngine
+from imaging_assets.stages.images.recipe import decoders, recipe
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.state import Draft, Manifest, Work
 from imaging_assets.stages.tables import RAW_IMAGES, RESIZED_IMAGES
 
-RECIPE = "resized-1"
-"""Raised when this step's output changes for another reason than `encode.recipe` tells."""
+RECIPE = "resized-2"
+"""Raised when this step's output changes for another reason than `recipe` tells."""
 
 Row = dict[str, Any]
 
-_PER_IMAGE = ("sha256", "phash", "status", "reason", "detail", "format", "width", "height", "captured_at")
+_PER_IMAGE = ("sha256", "phash", "status", "reason", "detail", "format", "width", "height", "orientation", "captured_at")
+_LOOKS = ("sharpness", "brightness", "entropy", "problems")
+_HARDEST = 10
 _STORED = ("resized", "resized_size", "resized_width", "resized_height", "thumbnail")
 
 
@@ -48,6 +51,8 @@ class ResizeReport:
         read: Images whose bytes were read now; the rest was carried over.
         sheet: WebP contact sheet.
         reasons: Quarantined images by reason.
+        problems: Images by what may be wrong with them.
+        hardest: The images that gave up most, worst first: path, bytes and pixels (`w x h`) before, bytes and pixels after.
     """
 
     images: int
@@ -62,11 +67,13 @@ class ResizeReport:
     bytes_out: int
     sheet: bytes
     reasons: Mapping[str, int]
+    problems: Mapping[str, int]
+    hardest: Sequence[tuple[str, int, str, int, str]]
 
 
 def resized_inputs(pipeline: Pipeline, raw: Manifest) -> str:
     """Digest of what the step would read now."""
-    return digest(RECIPE, recipe(pipeline.resize), decoders(), pipeline.resize.near_duplicate_bits, raw.rows)
+    return digest(RECIPE, recipe(pipeline.resize), decoders(pipeline.resize), pipeline.resize.near_duplicate_bits, raw.rows)
 
 
 def resize_day(pipeline: Pipeline, raw: Manifest) -> tuple[Draft, ResizeReport]:
@@ -92,7 +99,7 @@ def _carry_over(pipeline: Pipeline, landed: pl.DataFrame, before: pl.DataFrame, 
     finished: dict[str, Row] = {}
     for row in [*before.iter_rows(named=True), *work.journal.read(RESIZED_IMAGES).iter_rows(named=True)]:
         finished[row["path"]] = row
-    recipe_now, decoders_now = recipe(pipeline.resize), decoders()
+    recipe_now, decoders_now = recipe(pipeline.resize), decoders(pipeline.resize)
     carried, todo = [], []
     for row in landed.iter_rows(named=True):
         old = finished.get(row["path"])
@@ -115,12 +122,14 @@ def _reusable(row: Row, recipe_now: str) -> bool:
 
 def _resize_in_batches(pipeline: Pipeline, todo: Sequence[Row], known: Mapping[str, Row], work: Work) -> Iterator[Row]:
     seen = _Seen(known)
-    for start in range(0, len(todo), pipeline.resize.batch):
-        # Each batch is awaited: work begun on the next would be lost in a crash too.
-        batch = list(pipeline.executor.map(partial(_resize_one, pipeline, seen), todo[start : start + pipeline.resize.batch]))
-        yield from batch
-        if start + len(batch) < len(todo):  # a last batch goes straight into the manifest
-            work.journal.append(RESIZED_IMAGES, RESIZED_IMAGES.frame(batch))
+    with ImageEngine(pipeline.resize) as engine:
+        for start in range(0, len(todo), pipeline.resize.batch):
+            # Each batch is awaited: work begun on the next would be lost in a crash too.
+            part = todo[start : start + pipeline.resize.batch]
+            batch = list(pipeline.executor.map(partial(_resize_one, pipeline, engine, seen), part))
+            yield from batch
+            if start + len(batch) < len(todo):  # a last batch goes straight into the manifest
+                work.journal.append(RESIZED_IMAGES, RESIZED_IMAGES.frame(batch))
 
 
 class _Seen:
@@ -133,7 +142,7 @@ class _Seen:
 
     def find(self, sha256: str, find_out: Callable[[], Row]) -> Row:
         if row := self._known.get(sha256):
-            return {name: row[name] for name in _PER_IMAGE + _STORED}
+            return {name: row[name] for name in _PER_IMAGE + _LOOKS + _STORED}
         with self._lock:
             first = sha256 not in self._found
             found = self._found.setdefault(sha256, Future())
@@ -146,14 +155,15 @@ class _Seen:
         return found.result()
 
 
-def _resize_one(pipeline: Pipeline, seen: _Seen, landed: Row) -> Row:
+def _resize_one(pipeline: Pipeline, engine: ImageEngine, seen: _Seen, landed: Row) -> Row:
     """The row of one landed image; its resized bytes and thumbnail are stored."""
     row: Row = dict.fromkeys(RESIZED_IMAGES.columns) | {
         "path": landed["path"],
         "size": landed["size"],
         "etag": landed["etag"],
+        "problems": [],
         "recipe": recipe(pipeline.resize),
-        "decoders": decoders(),
+        "decoders": decoders(pipeline.resize),
     }
     try:
         blob = pipeline.store.read(landed["path"])
@@ -162,13 +172,13 @@ def _resize_one(pipeline: Pipeline, seen: _Seen, landed: Row) -> Row:
     # If the blob was replaced since the listing, the etag of what was read makes the next run look again.
     sha256 = sha256_of(blob.data)
     row |= {"etag": blob.etag, "size": len(blob.data), "sha256": sha256}
-    return row | seen.find(sha256, partial(_resize_bytes, pipeline, landed["path"], blob, sha256))
+    return row | seen.find(sha256, partial(_resize_bytes, pipeline, engine, landed["path"], blob, sha256))
 
 
-def _resize_bytes(pipeline: Pipeline, path: str, blob: Blob, sha256: str) -> Row:
+def _resize_bytes(pipeline: Pipeline, engine: ImageEngine, path: str, blob: Blob, sha256: str) -> Row:
     """Columns that depend on the bytes alone; they are the same for every copy."""
     try:
-        encoded = encode_image(blob.data, pipeline.resize)
+        encoded = engine.encode(blob.data)
     except UnreadableImageError as error:
         return {"status": "quarantined", "reason": error.reason, "detail": error.detail}
     return _store(pipeline, path, blob.etag, sha256, encoded)
@@ -180,14 +190,19 @@ def _store(pipeline: Pipeline, path: str, etag: str, sha256: str, image: Encoded
     thumbnail = f"{pipeline.places.thumbnails}/{name}.jpg"
     if image.status != "passed" or not _copied(pipeline.store, path, resized, etag):
         pipeline.store.write(resized, image.data)
-    pipeline.store.write(thumbnail, image.thumbnail)
+    pipeline.store.write(thumbnail, image.looks.thumbnail)
     return {
         "status": image.status,
         "format": image.format,
         "width": image.width,
         "height": image.height,
+        "orientation": image.orientation,
         "captured_at": image.captured_at,
-        "phash": image.phash,
+        "phash": image.looks.phash,
+        "sharpness": round(image.looks.sharpness, 1),
+        "brightness": round(image.looks.brightness, 1),
+        "entropy": round(image.looks.entropy, 2),
+        "problems": list(image.problems),
         "resized": resized,
         "resized_size": len(image.data),
         "resized_width": image.resized_width,
@@ -203,22 +218,6 @@ def _copied(store: BlobStore, source: str, target: str, etag: str) -> bool:
     except (BlobConflictError, BlobNotFoundError):
         return False
     return True
-
-
-def duplicate_groups(rows: pl.DataFrame, bits: int) -> list[str]:
-    """For each row the sha256 of the first image it looks like, or "" where it is the only one of its kind."""
-    usable = [(place, row["sha256"], row["phash"]) for place, row in enumerate(rows.iter_rows(named=True)) if row["phash"]]
-    hashes = as_bits([phash for _, _, phash in usable])
-    leaders: list[int] = []
-    found = [""] * rows.height
-    for number, (place, _, _) in enumerate(usable):
-        near = np.flatnonzero(distances(hashes[number], hashes[leaders]) <= bits) if leaders else np.empty(0, int)
-        if not near.size:
-            leaders.append(number)
-        else:
-            leader_place, leader_sha256, _ = usable[leaders[near[0]]]
-            found[place] = found[leader_place] = leader_sha256
-    return found
 
 
 def _sheet(pipeline: Pipeline, rows: pl.DataFrame) -> bytes:
@@ -249,4 +248,20 @@ def _report(rows: pl.DataFrame, notes: Mapping[str, str], *, read: int, bytes_re
         bytes_out=int(rows["resized_size"].sum()),
         sheet=base64.b64decode(notes.get("contact_sheet", "")),
         reasons=dict(quarantined.group_by("reason").len().sort("reason").iter_rows()),
+        problems=dict(rows.explode("problems").drop_nulls("problems").group_by("problems").len().sort("problems").iter_rows()),
+        hardest=_hardest(rows),
     )
+
+
+def _hardest(rows: pl.DataFrame) -> list[tuple[str, int, str, int, str]]:
+    """By the share of pixels left, then of bytes; that a bitmap becomes a JPEG of equal size is nothing given up."""
+    pixels = (pl.col("resized_width") * pl.col("resized_height")) / (pl.col("width") * pl.col("height"))
+    squeezed = rows.filter((pl.col("status") == "resized") & ((pixels < 1) | (pl.col("format") == "JPEG")))
+    shown = squeezed.sort(pixels, pl.col("resized_size") / pl.col("size"), "path").head(_HARDEST)
+    return shown.select(
+        "path",
+        "size",
+        pl.format("{} x {}", "width", "height").alias("before"),
+        "resized_size",
+        pl.format("{} x {}", "resized_width", "resized_height").alias("after"),
+    ).rows()

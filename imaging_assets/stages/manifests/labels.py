@@ -1,7 +1,7 @@
 """Step `label_records`: every statement of every label file, bound to the bytes it means.
 
-Belongs here: following label files and images as they change. Does not: formats (`label_files`), the matching rule (`matching`), what
-a new row looks like (`statement_rows`).
+Belongs here: following label files and images as they change. Does not: which files there are (`sources`), formats (`formats`), the
+matching rule (`matching`), what a new row looks like (`statement_rows`), what is odd about it (`remarks`).
 
 Statements are only ever added. A line that goes is retracted, not removed; a first match binds a statement to the image's sha256
 for ever, so a label follows moved bytes. Beside the rows the manifest notes, per day, a digest of the labels that concern that
@@ -11,54 +11,31 @@ day: the days whose tagged manifest must be made again are those whose digest ch
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import polars as pl
-
 from imaging_assets.errors import BlobNotFoundError, LabelFileError
-from imaging_assets.records.images import BlobInfo
-from imaging_assets.records.manifests import RejectedLine, Statement
+from imaging_assets.records.manifests import AnnotatedImage, RejectedLine
 from imaging_assets.stages.digests import digest
-from imaging_assets.stages.images.raw import day_folder, day_of_path
-from imaging_assets.stages.manifests.label_files import clean_tag, read_csv
+from imaging_assets.stages.images.landing import Landing, below_day, day_folder
+from imaging_assets.stages.manifests.formats import clean_tag
+from imaging_assets.stages.manifests.label_report import LabelReport, label_report
 from imaging_assets.stages.manifests.matching import ImageIndex, Match
+from imaging_assets.stages.manifests.remarks import remark
+from imaging_assets.stages.manifests.sources import FOLDERS, SourceFile, label_files, label_sources, read_source_file
 from imaging_assets.stages.manifests.statement_rows import rows_by_statement
 from imaging_assets.stages.manifests.winners import Winner, winners
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.state import ALL, Draft, Manifest
 from imaging_assets.stages.tables import LABEL_RECORDS, RESIZED_IMAGES
 
-RECIPE = "labels-1"
+RECIPE = "labels-2"
 """Raised when this step's output changes."""
 
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class LabelReport:
-    """Statements by what became of them; `files_read` and `days_read` count the work done now."""
-
-    files: int
-    statements: int
-    bound: int
-    unmatched: int
-    ambiguous: int
-    rejected: int
-    retracted: int
-    files_read: int
-    days_read: int
-    open_lines: tuple[tuple[str, int, str, str], ...]
-
-
-def label_files(pipeline: Pipeline) -> list[BlobInfo]:
-    """The label files there are; hidden ones are left alone."""
-    blobs = pipeline.store.list_blobs(f"{pipeline.places.labels}/")
-    return [blob for blob in blobs if not blob.path.rpartition("/")[2].startswith((".", "_"))]
-
-
-def label_inputs(pipeline: Pipeline, files: Iterable[BlobInfo], resized: Mapping[str, Manifest]) -> str:
+def label_inputs(pipeline: Pipeline, files: Iterable[SourceFile], resized: Mapping[str, Manifest]) -> str:
     """Digest of what the step would read now."""
     listing = [(file.path, file.etag) for file in files]
     return digest(RECIPE, pipeline.labels.model_dump(), listing, {day: manifest.rows for day, manifest in resized.items()})
@@ -79,11 +56,18 @@ def refresh_labels(pipeline: Pipeline, resized: Mapping[str, Manifest]) -> tuple
     work = pipeline.manifests.begin(LABEL_RECORDS, ALL, label_inputs(pipeline, files, resized))
     before, notes = work.previous_with_notes()
     if work.done:
-        return work.done, _report(len(files), before, 0, 0)
+        return work.done, label_report(before, len(files), expected_sources(pipeline, files), 0, 0)
     refresh = _Refresh(pipeline, resized, before.to_dicts(), {name: json.loads(text) for name, text in notes.items()})
     rows = refresh.run(files)
     draft = work.draft(rows, {name: json.dumps(value) for name, value in refresh.notes.items()})
-    return draft, _report(len(files), LABEL_RECORDS.frame(rows), refresh.files_read, len(refresh.frames))
+    assert draft.frame is not None
+    expected = expected_sources(pipeline, files)
+    return draft, label_report(draft.frame, len(files), expected, refresh.files_read, len(refresh.frames))
+
+
+def expected_sources(pipeline: Pipeline, files: Iterable[SourceFile]) -> set[str]:
+    """Names of the sources that should say something: those with files, and those that the settings name."""
+    return {source.name for source in pipeline.labels.sources} | {file.source.name for file in files}
 
 
 class _Refresh:
@@ -91,6 +75,7 @@ class _Refresh:
 
     def __init__(self, pipeline: Pipeline, resized: Mapping[str, Manifest], rows: list[Row], notes: Mapping[str, Any]) -> None:
         self.pipeline = pipeline
+        self.landing = Landing(pipeline)
         self.resized = resized
         self.rows = {row["statement"]: row for row in rows}
         self.said_by: dict[str, set[str]] = defaultdict(set)
@@ -103,22 +88,22 @@ class _Refresh:
         self.label_digests: dict[str, str] = notes.get("label_digests", {})
         self.contested: dict[str, str] = notes.get("contested", {})  # what held for bytes that people disagree on
         self.rivals: dict[str, list[str]] = notes.get("rivals", {})  # days of the images an ambiguous statement may mean
+        self.sources = {source.name: source for source in label_sources(pipeline)}
         self.frames: dict[str, dict[str, str]] = {}
         self.files_read = 0
 
-    def run(self, files: list[BlobInfo]) -> list[Row]:
+    def run(self, files: list[SourceFile]) -> list[Row]:
         changed = [day for day, manifest in self.resized.items() if self.seen.get(day) != manifest.rows]
-        before = winners(self.rows.values(), lambda *_: False)
+        before = winners(self.rows.values(), lambda *_: False, self.pipeline.labels.priorities)
         unmatched = [row for row in self._active() if row["status"] == "unmatched"]
         reopened = [row for row in self._active() if not set(changed).isdisjoint(self.rivals.get(row["statement"], ()))]
         self._load(changed)
         added = self._follow_files(files) + self._follow_folders(changed)
         self._bind(unmatched, self.frames.keys())
         fresh = [row for row in added if row["status"] == "unmatched"] + reopened
-        if reopened or any(day_of_path(self.pipeline, self._landing_path(row["selector"])) is None for row in fresh):
-            self._load(self.resized)  # a bare name may mean an image of any day
-        else:
-            self._load({str(day_of_path(self.pipeline, self._landing_path(row["selector"]))) for row in fresh})
+        named = [self._day_named(row) for row in fresh]
+        # A bare name may mean an image of any day.
+        self._load(self.resized if reopened or None in named else {str(day) for day in named})
         self._bind(fresh, self.frames.keys())
         self._note_digests(before, changed)
         self.seen = {day: manifest.rows for day, manifest in self.resized.items()}
@@ -149,28 +134,26 @@ class _Refresh:
         frame = self.pipeline.manifests.read(self.resized[day], RESIZED_IMAGES).select("path", "sha256")
         return {path: sha256 for path, sha256 in frame.iter_rows() if sha256}
 
-    def _follow_files(self, files: list[BlobInfo]) -> list[Row]:
+    def _follow_files(self, files: list[SourceFile]) -> list[Row]:
         """Read changed files; returns the rows they add."""
         added = []
-        for blob in files:
-            if self.etags.get(blob.path) != blob.etag:
+        for file in files:
+            if self.etags.get(file.path) != file.etag:
                 self.files_read += 1
-                added += self._follow_file(blob)
-        for path in self.etags.keys() - {blob.path for blob in files}:
-            self._follow(path, _latest(self.rows.values()), [], [])
-        self.etags = {blob.path: blob.etag for blob in files}
+                added += self._follow_file(file)
+        for path in self.etags.keys() - {file.path for file in files}:
+            self._follow("", path, _latest(self.rows.values()), [], [])
+        self.etags = {file.path: file.etag for file in files}
         return added
 
-    def _follow_file(self, blob: BlobInfo) -> list[Row]:
+    def _follow_file(self, file: SourceFile) -> list[Row]:
         """As `_follow`; what a file said before still holds while it cannot be read."""
-        path, when = blob.path, blob.modified_at
-        if not path.lower().endswith(".csv"):
-            return self._follow(path, when, [], [RejectedLine(path, 0, "", "not a label format known here; CSV is")])
+        when = file.blob.modified_at
         try:
-            said = read_csv(path, self.pipeline.store.read(path).data, self.pipeline.labels.separator)
+            said, rejected = read_source_file(self.pipeline, file)
         except (LabelFileError, BlobNotFoundError) as error:
-            return self._follow(path, when, [], [RejectedLine(path, 0, "", str(error))], readable=False)
-        return self._follow(path, when, *said)
+            return self._follow(file.source.name, file.path, when, [], [RejectedLine(0, "", str(error))], readable=False)
+        return self._follow(file.source.name, file.path, when, said, rejected)
 
     def _follow_folders(self, days: Iterable[str]) -> list[Row]:
         """With `labels.from_folders`, the first folder below the day is a statement about each image in it."""
@@ -179,21 +162,28 @@ class _Refresh:
             folder = day_folder(self.pipeline, day)
             when = self.resized[day].blob.modified_at
             images = sorted(self.frames[day].items()) if self.pipeline.labels.from_folders else []
-            stated = [
-                Statement("folders", folder, line, path, sha256, (tag,))
-                for line, (path, sha256) in enumerate(images, 1)
-                if "/" in path.removeprefix(folder) and (tag := clean_tag(path.removeprefix(folder).partition("/")[0]))
-            ]
-            added += self._follow(folder, when, stated, [])
+            stated = []
+            for line, (path, sha256) in enumerate(images, 1):
+                first, slash, _ = below_day(self.pipeline, path).partition("/")
+                if slash and (tag := clean_tag(first)):
+                    stated.append(AnnotatedImage(line, path, sha256, (tag,)))
+            added += self._follow(FOLDERS, folder, when, stated, [])
         return added
 
     def _follow(
-        self, file: str, when: datetime, statements: list[Statement], rejected: list[RejectedLine], *, readable: bool = True
+        self,
+        source: str,
+        file: str,
+        when: datetime,
+        said: list[AnnotatedImage],
+        rejected: list[RejectedLine],
+        *,
+        readable: bool = True,
     ) -> list[Row]:
         """Add what the file says newly, retract what it no longer says; returns the added rows."""
-        now = rows_by_statement(file, when, statements, rejected)
+        now = rows_by_statement(source, file, when, said, rejected)
         for row in now.values():
-            row["path"] = row["path"] and self._landing_path(row["path"])
+            row["path"] = row["path"] and self._index("").landing_path(row["path"])
         for key in self.said_by[file] - now.keys() if readable else ():
             self.rows[key]["retracted_at"] = self.rows[key]["retracted_at"] or when
         self.said_by[file] |= now.keys()
@@ -205,17 +195,35 @@ class _Refresh:
                 self.rows[key] = row | bound
                 added.append(self.rows[key])
             else:
-                old["line"] = row["line"]
+                old |= {"line": row["line"], "source": row["source"]}
         return added
 
     def _bind(self, rows: Iterable[Row], days: Iterable[str]) -> None:
-        index = ImageIndex(self.pipeline.places.landing)
-        for day in days:
-            index.add(self.frames[day].items())
+        by_source: dict[str, list[Row]] = defaultdict(list)
         for row in rows:
-            match: Match = index.match(row["selector"])
-            row.update(path=match.path, sha256=match.sha256, status=match.status, reason=match.reason)
-            self.rivals[row["statement"]] = sorted({str(day_of_path(self.pipeline, path)) for path in match.rivals})
+            by_source[row["source"]].append(row)
+        days = list(days)
+        for source, group in by_source.items():
+            index = self._index(source)
+            for day in days:
+                index.add(self.frames[day].items())
+            for row in group:
+                match: Match = index.match(row["selector"])
+                row.update(path=match.path, sha256=match.sha256, status=match.status, reason=match.reason)
+                self.rivals[row["statement"]] = sorted({str(self.landing.day_of(path)) for path in match.rivals})
+
+    def _index(self, source: str) -> ImageIndex:
+        """An empty index that names images as the source does."""
+        landing, known = self.pipeline.places.landing, self.sources.get(source)
+        return ImageIndex(landing, known.images, known.rewrite) if known else ImageIndex(landing)
+
+    def _day_named(self, row: Row) -> str | None:
+        """The day a statement's selector names, or None when it may mean an image of any day."""
+        index = self._index(row["source"])
+        if index.rewrite:
+            return None
+        inside = f"{index.landing}/{index.images}/{row['selector']}"
+        return self.landing.day_of(index.landing_path(row["selector"])) or self.landing.day_of(inside)
 
     def _note_digests(self, before: Mapping[str, Winner], changed: list[str]) -> None:
         contested: set[str] = set()
@@ -224,7 +232,8 @@ class _Refresh:
             contested.add(sha256)
             return self._exists(path, sha256)
 
-        after = winners(self.rows.values(), exists)
+        after = winners(self.rows.values(), exists, self.pipeline.labels.priorities)
+        remark(self.rows.values(), after)
         moved = any(self._moved(before, after, sha256) for sha256 in before.keys() | after.keys())
         self.contested = {sha256: digest(after[sha256].content) for sha256 in sorted(contested)}
         if moved:
@@ -242,15 +251,11 @@ class _Refresh:
         return _content(before, sha256) != _content(after, sha256)
 
     def _exists(self, path: str, sha256: str) -> bool:
-        day = day_of_path(self.pipeline, path)
+        day = self.landing.day_of(path)
         if day is None or day not in self.resized:
             return False
         self._load([day])
         return self.frames[day].get(path) == sha256
-
-    def _landing_path(self, selector: str) -> str:
-        landing = f"{self.pipeline.places.landing}/"
-        return selector if selector.startswith(landing) else landing + selector
 
 
 def exists_now(pipeline: Pipeline, resized: Mapping[str, Manifest]) -> Callable[[str, str], bool]:
@@ -265,21 +270,3 @@ def _content(found: Mapping[str, Winner], sha256: str) -> object:
 def _latest(rows: Iterable[Row]) -> datetime:
     """A retraction by a vanished file has no time of its own: it follows everything said so far."""
     return max((row["stated_at"] for row in rows), default=datetime.min.replace(tzinfo=UTC))
-
-
-def _report(files: int, rows: pl.DataFrame, files_read: int, days_read: int) -> LabelReport:
-    active = rows.filter(pl.col("retracted_at").is_null())
-    count = dict(active.group_by("status").len().iter_rows())
-    not_bound = active.filter(pl.col("status") != "bound").select("file", "line", "selector", "reason")
-    return LabelReport(
-        files=files,
-        statements=active.height,
-        bound=count.get("bound", 0),
-        unmatched=count.get("unmatched", 0),
-        ambiguous=count.get("ambiguous", 0),
-        rejected=count.get("rejected", 0),
-        retracted=rows.height - active.height,
-        files_read=files_read,
-        days_read=days_read,
-        open_lines=tuple(not_bound.iter_rows()),
-    )

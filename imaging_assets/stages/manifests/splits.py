@@ -34,7 +34,7 @@ def place_images(pipeline: Pipeline, images: Sequence[Row]) -> dict[str, Row]:
     Args:
         images: Rows with `sha256`, `phash` and `tags`.
     """
-    path = f"{pipeline.places.models}/splits.parquet"
+    path = _memory(pipeline)
     for _ in range(_ATTEMPTS):
         known, etag = _read(pipeline, path)
         new = [image for image in images if image["sha256"] not in known]
@@ -51,6 +51,15 @@ def place_images(pipeline: Pipeline, images: Sequence[Row]) -> dict[str, Row]:
     else:
         raise BlobConflictError(path)
     return known
+
+
+def known_sides(pipeline: Pipeline) -> dict[str, Row]:
+    """Rows of `SPLITS` by sha256: every image that was ever placed."""
+    return _read(pipeline, _memory(pipeline))[0]
+
+
+def _memory(pipeline: Pipeline) -> str:
+    return f"{pipeline.places.models}/splits.parquet"
 
 
 def _read(pipeline: Pipeline, path: str) -> tuple[dict[str, Row], str | None]:

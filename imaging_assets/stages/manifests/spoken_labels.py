@@ -1,14 +1,15 @@
 """Labels that a person gives to single images, written as label files that the pipeline picks up like any other.
 
-Belongs here: where such a label goes. Does not: reading label files (`label_files`), binding them (`labels`). Files are named
-`labels/gallery-<day>-<number>.csv`. An image is named once per file: a second label for it begins the next file, so that a later word is a
-statement of its own and wins, even when it repeats an earlier one.
+Belongs here: where such a label goes. Does not: formats (`formats`), binding labels to images (`labels`). Files are named
+`labels/gallery-<day>-<number>.csv`. An image is named once per file: a second label for it begins the next file, so that a later word is
+a statement of its own and wins, even when it repeats an earlier one.
 """
 
 from datetime import date
 
 from imaging_assets.errors import BlobConflictError, UsageError
-from imaging_assets.stages.manifests.label_files import MAX_TAG_CHARACTERS, clean_tag, read_csv, write_csv
+from imaging_assets.records.manifests import AnnotatedImage
+from imaging_assets.stages.manifests.formats import MAX_TAG_CHARACTERS, LabelFile, clean_tag, csv_file
 from imaging_assets.stages.pipeline import Pipeline
 
 _ATTEMPTS = 20
@@ -29,33 +30,33 @@ def say_label(pipeline: Pipeline, day: date, path: str, sha256: str, tags: list[
         BlobConflictError: Other people labelled at the same moment, again and again.
     """
     separator = pipeline.labels.separator
-    cleaned = list(dict.fromkeys(tag for tag in map(clean_tag, tags) if tag))
+    cleaned = tuple(sorted({tag for tag in map(clean_tag, tags) if tag}))
     if not cleaned or any(separator in tag or len(tag) > MAX_TAG_CHARACTERS for tag in cleaned):
         raise UsageError(f"A label has 1-{MAX_TAG_CHARACTERS} characters and no {separator!r}. Write another.")
-    line = (path, separator.join(cleaned), sha256)
+    said = AnnotatedImage(0, path, sha256, cleaned)
     for _ in range(_ATTEMPTS - 1):
         try:
-            return _append(pipeline, day, line)
+            return _append(pipeline, day, said)
         except BlobConflictError:
             continue  # somebody else wrote in between: read again
-    return _append(pipeline, day, line)
+    return _append(pipeline, day, said)
 
 
 def said_here(pipeline: Pipeline, day: date) -> set[str]:
     """sha256 of the images that were labelled so on a day, whether or not a run has read it yet."""
-    return {statement[2] for file in _files(pipeline, day) for statement in _lines(pipeline, file)[0]}
+    return {said.sha256 for file in _files(pipeline, day) for said in _read(pipeline, file)[0]}
 
 
-def _append(pipeline: Pipeline, day: date, line: tuple[str, str, str]) -> str:
+def _append(pipeline: Pipeline, day: date, said: AnnotatedImage) -> str:
     files = _files(pipeline, day)
-    store = pipeline.store
+    separator = pipeline.labels.separator
     if files:
-        lines, etag = _lines(pipeline, files[-1])
-        if len(lines) < _MOST_LINES and all(line[2] != other[2] for other in lines):
-            store.write(files[-1], write_csv([*lines, line]), if_match=etag)
+        before, etag = _read(pipeline, files[-1])
+        if len(before) < _MOST_LINES and all(said.sha256 != other.sha256 for other in before):
+            pipeline.store.write(files[-1], csv_file.write([*before, said], separator).encode(), if_match=etag)
             return files[-1]
     path = f"{_prefix(pipeline, day)}{len(files) + 1:04}.csv"
-    store.write(path, write_csv([line]), if_absent=True)
+    pipeline.store.write(path, csv_file.write([said], separator).encode(), if_absent=True)
     return path
 
 
@@ -63,11 +64,10 @@ def _files(pipeline: Pipeline, day: date) -> list[str]:
     return [blob.path for blob in pipeline.store.list_blobs(_prefix(pipeline, day))]
 
 
-def _lines(pipeline: Pipeline, file: str) -> tuple[list[tuple[str, str, str]], str]:
+def _read(pipeline: Pipeline, file: str) -> tuple[list[AnnotatedImage], str]:
     blob = pipeline.store.read(file)
-    statements, _ = read_csv(file, blob.data, pipeline.labels.separator)
-    separator = pipeline.labels.separator
-    return [(said.path, separator.join(said.tags), said.sha256) for said in statements], blob.etag
+    lines = csv_file.read(LabelFile(file, blob.data, pipeline.labels.separator))
+    return [line for line in lines if isinstance(line, AnnotatedImage)], blob.etag
 
 
 def _prefix(pipeline: Pipeline, day: date) -> str:

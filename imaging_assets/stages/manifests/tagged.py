@@ -4,6 +4,7 @@ Belongs here: joining images and winning statements. Does not: deciding between 
 (`training_sets`). Unlabelled images have a row too, with `tags = []`.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +13,13 @@ import polars as pl
 
 from imaging_assets.stages.digests import digest
 from imaging_assets.stages.manifests.labels import exists_now, label_digests
+from imaging_assets.stages.manifests.regions import upright_regions
 from imaging_assets.stages.manifests.winners import Winner, winners
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.state import Draft, Manifest
 from imaging_assets.stages.tables import LABEL_RECORDS, RESIZED_IMAGES, TAGGED_MANIFESTS
 
-RECIPE = "tagged-1"
+RECIPE = "tagged-2"
 """Raised when this step's output changes."""
 
 
@@ -29,6 +31,7 @@ class TaggedReport:
     labelled: int
     unlabelled: int
     conflicts: int
+    region_problems: int
     tags: Mapping[str, int]
 
 
@@ -54,7 +57,8 @@ def _winners(pipeline: Pipeline, images: pl.DataFrame, labels: Manifest | None) 
     if labels is None:
         return {}
     statements = pipeline.manifests.read(labels, LABEL_RECORDS).filter(pl.col("sha256").is_in(images["sha256"].to_list()))
-    return winners(statements.iter_rows(named=True), exists_now(pipeline, pipeline.manifests.newest(RESIZED_IMAGES.asset)))
+    exists = exists_now(pipeline, pipeline.manifests.newest(RESIZED_IMAGES.asset))
+    return winners(statements.iter_rows(named=True), exists, pipeline.labels.priorities)
 
 
 def _row(image: dict[str, Any], winner: Winner | None) -> dict[str, object]:
@@ -63,15 +67,18 @@ def _row(image: dict[str, Any], winner: Winner | None) -> dict[str, object]:
         return row | {
             "tags": [],
             "regions": [],
+            "region_problems": [],
             "conflict": "",
             "label_source": "",
             "label_file": "",
             "label_line": None,
             "stated_at": None,
         }
+    regions, problems = upright_regions(winner.regions, in_pixels=winner.in_pixels, stated=winner.stated_size, image=image)
     return row | {
         "tags": list(winner.tags),
-        "regions": list(winner.regions),
+        "regions": [dataclasses.asdict(region) for region in regions],
+        "region_problems": problems,
         "conflict": winner.conflict,
         "label_source": winner.source,
         "label_file": winner.file,
@@ -88,5 +95,6 @@ def _report(rows: pl.DataFrame) -> TaggedReport:
         labelled=labelled.height,
         unlabelled=rows.height - labelled.height,
         conflicts=rows.filter(pl.col("conflict") != "").height,
+        region_problems=int(rows["region_problems"].list.len().sum()),
         tags=dict(counts),
     )

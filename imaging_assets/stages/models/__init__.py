@@ -1,4 +1,5 @@
 """Steps of the group *models*: train when it is worth it, judge fairly, publish only what is better.
 
-`iterations` is the step, `evaluation` the judge, `registry` the memory of what was published, by what right, and the way back.
+`iterations` is the step, `evaluation` the judge (`boxes` where boxes are found), `registry` the memory of what was published, by what
+right, and the way back.
 """

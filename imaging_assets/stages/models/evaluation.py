@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from imaging_assets.policies import Training
-from imaging_assets.records.models import ClassificationKind, Evaluation, TagScore, TrainingImage, Verdict
+from imaging_assets.records.models import Evaluation, ModelKind, TagScore, TrainingImage, Verdict
 from imaging_assets.records.predictions import Scored
+from imaging_assets.stages.models.boxes import evaluate_boxes
 
 MULTILABEL_THRESHOLD = 0.5
 
@@ -23,18 +24,19 @@ class Judgement:
     worst_tag_change: float
 
 
-def evaluate(
-    model_id: str, kind: ClassificationKind, images: Sequence[TrainingImage], scored: Mapping[str, Scored]
-) -> Evaluation:
+def evaluate(model_id: str, kind: ModelKind, images: Sequence[TrainingImage], scored: Mapping[str, Scored]) -> Evaluation:
     """Score a model's answers against the tags of test images.
 
     An answer is right when the most probable tag is the image's (multiclass), or when the tags of at least 0.5 are exactly the image's
-    (multilabel). An image the model could not answer counts as wrong.
+    (multilabel), or when the boxes of at least 0.5 are exactly the image's (detection, see `boxes`). An image the model could not answer
+    counts as wrong.
 
     Args:
         images: Test images.
         scored: The model's answer by sha256.
     """
+    if kind == "detection":
+        return evaluate_boxes(model_id, images, scored)
     answers = {image.sha256: _answer(kind, scored.get(image.sha256)) for image in images}
     right = sum(answers[image.sha256] == frozenset(image.tags) for image in images)
     tags = sorted({tag for image in images for tag in image.tags})
@@ -50,7 +52,8 @@ def judge(challenger: Evaluation, champion: Evaluation | None, policy: Training)
         return Judgement("kept champion", "There are no test images to compare on. Label more images.", "", 0.0)
     before = {score.tag: score.recall for score in champion.per_tag}
     changes = {score.tag: score.recall - before[score.tag] for score in challenger.per_tag}
-    worst = min(changes, key=lambda tag: (changes[tag], tag))
+    worst = min(changes, key=lambda tag: (changes[tag], tag), default="")
+    changes.setdefault(worst, 0.0)  # no test image has anything to find
     told = f"accuracy {challenger.accuracy:.3f} against {champion.accuracy:.3f} on the same {challenger.images} test images"
     if challenger.accuracy <= champion.accuracy + policy.margin:
         return Judgement("kept champion", f"Not better by more than {policy.margin:g}: {told}.", worst, changes[worst])
@@ -60,7 +63,7 @@ def judge(challenger: Evaluation, champion: Evaluation | None, policy: Training)
     return Judgement("published", f"Better: {told}.", worst, changes[worst])
 
 
-def _answer(kind: ClassificationKind, scored: Scored | None) -> frozenset[str]:
+def _answer(kind: ModelKind, scored: Scored | None) -> frozenset[str]:
     if scored is None or not scored.predictions:
         return frozenset()
     if kind == "multiclass":

@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from imaging_assets.errors import BlobNotFoundError
+from imaging_assets.errors import BlobNotFoundError, ModelNotFoundError
 from imaging_assets.ports.trainer import Heartbeat
 from imaging_assets.records.manifests import Region
 from imaging_assets.records.models import Evaluation, PublishedModel, TrainedModel, TrainingImage
@@ -82,7 +82,7 @@ def iterate(
     rows = before.to_dicts() or _judged_on(pipeline, training_set.key)
     images = training_images(pipeline.manifests.read(training_set, TRAINING_SETS))
     row: Row = {"training_digest": training_digest(pipeline, images), "images": len(images)}
-    row["model_id"] = f"{training_set.key.replace('-', '')}-{row['training_digest'][:8]}"
+    row["model_id"] = _new_model_id(training_set.key, row["training_digest"])
     outcome = _Outcome(row)
     if reason := _refusal(pipeline, training_set.key, newest, images):
         row |= {"verdict": "not trained", "reason": reason, "model_id": ""}
@@ -127,6 +127,17 @@ def _refusal(pipeline: Pipeline, day: str, newest: str, images: Sequence[Trainin
     return pipeline.trainer.refusal(images)
 
 
+def model_id_of(pipeline: Pipeline, day: str, images: Sequence[TrainingImage]) -> str:
+    """The model that was, or would be, trained on this set as of that day."""
+    digest_now = training_digest(pipeline, images)
+    judged = _judged_before(pipeline, digest_now)
+    return str(judged["model_id"]) if judged else _new_model_id(day, digest_now)
+
+
+def _new_model_id(day: str, digest_now: str) -> str:
+    return f"{day.replace('-', '')}-{digest_now[:8]}"
+
+
 def _judged_before(pipeline: Pipeline, training_digest_now: str) -> Row | None:
     """The ledger's entry on a model that was trained and judged on this very set, or None."""
     for entry in Registry(pipeline.store, pipeline.places.models).ledger():
@@ -156,13 +167,16 @@ def _train(pipeline: Pipeline, row: Row, images: Sequence[TrainingImage], heartb
     registry = Registry(pipeline.store, pipeline.places.models, clock)
     _keep_training_set(pipeline, row["model_id"], images)
     model = pipeline.trainer.train(row["model_id"], images, lambda path: pipeline.store.read(path).data, heartbeat)
-    test = [image for image in images if image.split == "test"]
+    # In digest order, which is chance: the same images for every model, and mostly the same ones from day to day.
+    test = [image for image in images if image.split == "test"][: pipeline.training.max_test_images]
     champion = registry.published()
     serves = champion is not None and champion.model_id == model.model_id  # a run before us ended after publication
     champion_id = (champion.previous if serves else champion.model_id) if champion else None
     ours = _evaluate(pipeline, model, model.model_id, test)
-    theirs = _evaluate(pipeline, model, champion_id, test) if champion_id else None
+    theirs = _evaluate_champion(pipeline, model, champion_id, test) if champion_id else None
     judgement = judge(ours, theirs, pipeline.training)
+    if champion_id and theirs is None:
+        judgement = replace(judgement, reason=f"Model {champion_id}, which serves, cannot be asked any more.")
     if champion and serves:
         judgement = replace(judgement, verdict="published", reason=champion.reason)
     published = _publish(pipeline, registry, model.model_id, judgement)
@@ -193,6 +207,17 @@ def _publish(pipeline: Pipeline, registry: Registry, model_id: str, judgement: J
 def _evaluate(pipeline: Pipeline, model: TrainedModel, model_id: str, test: Sequence[TrainingImage]) -> Evaluation:
     answers, _ = score_images(pipeline, model_id, {image.sha256: image.blob for image in test})
     return evaluate(model_id, model.kind, test, answers)
+
+
+def _evaluate_champion(
+    pipeline: Pipeline, model: TrainedModel, champion_id: str, test: Sequence[TrainingImage]
+) -> Evaluation | None:
+    """None when the champion is gone: deleted, or another trainer's that this one's predictor does not know."""
+    try:
+        pipeline.predictor.predict(champion_id, [])
+    except ModelNotFoundError:
+        return None
+    return _evaluate(pipeline, model, champion_id, test)
 
 
 def training_is_due(pipeline: Pipeline, training_set: Manifest, now: datetime) -> tuple[bool, str]:

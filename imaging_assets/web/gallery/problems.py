@@ -27,6 +27,8 @@ REMEDIES: Mapping[str, str] = {
     "truncated": "The end is missing: the copy was cut off. Copy it again.",
     "too many pixels": "It is larger than `resize.max_pixels` allows. Make it smaller, or raise that setting.",
     "cannot fit": "It cannot be made small enough without becoming useless. Crop it, or raise `resize.max_bytes`.",
+    "decoder took too long": "It kept its decoder busy for longer than `resize.decoder_seconds`. Export it anew, or raise that setting.",
+    "decoder died": "It made its decoder crash. Export it anew, as JPEG or PNG.",
     "gone while reading": "It was deleted while it was being read. If it should be there, add it again; the next run looks anew.",
 }
 """By quarantine reason; a reason without one shows what the decoder said."""

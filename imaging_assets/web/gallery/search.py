@@ -11,7 +11,6 @@ from fastapi.responses import JSONResponse, Response
 
 from imaging_assets.errors import UnreadableImageError, UsageError
 from imaging_assets.records.search import Document, SearchAnswer
-from imaging_assets.stages.insights import embed_query
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.search import document_id
 from imaging_assets.web.gallery.pages import image_link, page
@@ -87,7 +86,8 @@ def similar(request: Request, picture: UploadFile) -> Response:
     if len(data) > most:
         return JSONResponse({"detail": f"The picture is larger than {most:,} bytes. Drop a smaller one."}, 413)
     try:
-        vector = embed_query(site.pipeline, data)
+        # As the day's vectors were made: from the thumbnail.
+        vector = site.pipeline.embedder.embed([site.engine.encode(data).looks.thumbnail])[0]
     except UnreadableImageError as error:
         return JSONResponse({"detail": f"That is no picture that can be compared ({error}). Drop another."}, 400)
     return JSONResponse({"url": View(alike=pack_vector(vector)).url()})
@@ -106,7 +106,6 @@ def view_vector(pipeline: Pipeline, view: View) -> Vector | None:
     document = pipeline.index.get(document_id(f"{pipeline.places.landing}/{view.like}"))
     if document is None:
         raise UsageError(f"{view.like} is not in the index any more. Choose another image.")
-    # As the day's vectors were made: from the thumbnail.
     vector: Vector = pipeline.embedder.embed([pipeline.store.read(str(document["thumbnail"])).data])[0]
     return vector
 

@@ -1,9 +1,10 @@
-"""Unsure: the images the model is least sure of, to be accepted or corrected with one key.
+"""Unsure: the images of the days' review queues, to be accepted or corrected with one key.
 
-Belongs here: choosing them, taking the answer. Does not: writing label files (`stages/manifests/spoken_labels.py`).
+Belongs here: showing them, taking the answer. Does not: choosing them (`stages/review`), writing label files
+(`stages/manifests/spoken_labels.py`).
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import polars as pl
@@ -12,7 +13,7 @@ from fastapi.responses import JSONResponse, Response
 
 from imaging_assets.stages.manifests.spoken_labels import said_here, say_label
 from imaging_assets.stages.pipeline import Pipeline
-from imaging_assets.stages.tables import PREDICTIONS, TAGGED_MANIFESTS
+from imaging_assets.stages.tables import REVIEW_QUEUES, TAGGED_MANIFESTS
 from imaging_assets.stages.trace import find_image
 from imaging_assets.web.gallery.pages import image_link, page
 from imaging_assets.web.gallery.reader import editor, reader
@@ -28,8 +29,9 @@ _CHOICES = 9
 def unsure(request: Request) -> Response:
     """The page."""
     pipeline = site_of(request).pipeline
-    said = said_here(pipeline, datetime.now(UTC).date())
-    queue = [row for row in least_certain(pipeline) if row["sha256"] not in said]
+    today = datetime.now(UTC).date()
+    said = said_here(pipeline, today) | said_here(pipeline, today - timedelta(days=1))
+    queue = [row for row in review_rows(pipeline) if row["sha256"] not in said]
     return page(request, "unsure.html", {"queue": queue[:_MOST], "count": len(queue), "tags": _known_tags(pipeline)})
 
 
@@ -43,36 +45,17 @@ def label(request: Request, path: Annotated[str, Form(max_length=1024)], tags: A
     return JSONResponse({"file": file})
 
 
-def least_certain(pipeline: Pipeline) -> list[dict[str, Any]]:
-    """Predicted images without a label, least sure first; each has the tags the model thought of, most probable first."""
-    frames = []
-    tagged = pipeline.manifests.newest(TAGGED_MANIFESTS.asset)
-    for day, manifest in sorted(pipeline.manifests.newest(PREDICTIONS.asset).items()):
-        if day not in tagged:
-            continue
-        unlabelled = pipeline.manifests.read(tagged[day], TAGGED_MANIFESTS).filter(
-            (pl.col("tags").list.len() == 0) & (pl.col("status") != "quarantined")
-        )
-        predictions = pipeline.manifests.read(manifest, PREDICTIONS).filter(pl.col("error") == "").sort("sha256", "rank")
-        best = predictions.group_by("sha256", maintain_order=True).agg(
-            pl.col("tag").head(_CHOICES).alias("choices"), pl.col("probability").head(_CHOICES).alias("probabilities")
-        )
-        frames.append(unlabelled.select("path", "sha256", "resized", day=pl.lit(day)).join(best, on="sha256"))
-    if not frames:
-        return []
-    rows = pl.concat(frames).unique("sha256", maintain_order=True)
-    rows = rows.sort(pl.col("probabilities").list.first(), "path")
+def review_rows(pipeline: Pipeline) -> list[dict[str, Any]]:
+    """What the days' review queues ask, first questions of each day first; each has the tags the model thought of, most probable first."""
     landing, resized = f"{pipeline.places.landing}/", f"{pipeline.places.resized}/"
-    return [
-        {
-            **row,
-            "path": row["path"].removeprefix(landing),
-            "url": image_link(row["path"].removeprefix(landing)),
-            "resized": row["resized"].removeprefix(resized),
-            "choices": list(zip(row["choices"], row["probabilities"], strict=True)),
-        }
-        for row in rows.iter_rows(named=True)
-    ]
+    found: dict[str, dict[str, Any]] = {}
+    for _, manifest in sorted(pipeline.manifests.newest(REVIEW_QUEUES.asset).items(), reverse=True):
+        for row in pipeline.manifests.read(manifest, REVIEW_QUEUES).iter_rows(named=True):
+            path = row["path"].removeprefix(landing)
+            shown = {"path": path, "url": image_link(path), "resized": row["resized"].removeprefix(resized)}
+            choices = [(item["tag"], item["probability"]) for item in row["predictions"][:_CHOICES]]
+            found.setdefault(row["sha256"], row | shown | {"choices": choices})
+    return sorted(found.values(), key=lambda row: int(row["rank"]))
 
 
 def _known_tags(pipeline: Pipeline) -> list[str]:

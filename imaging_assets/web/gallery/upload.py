@@ -1,6 +1,6 @@
 """Upload: a folder of pictures into the landing place, file by file, by the rules of `imaging-assets add`.
 
-Belongs here: taking files and telling what became of each. Does not: the rules (`stages/images/landing.py`), any run: the page says what
+Belongs here: taking files and telling what became of each. Does not: the rules (`stages/images/uploads.py`), any run: the page says what
 will notice the new images.
 """
 
@@ -15,8 +15,8 @@ from pydantic import BaseModel, Field
 
 from imaging_assets.errors import BlobNameError, UsageError
 from imaging_assets.settings import Settings, remember_start
-from imaging_assets.stages.images.landing import LandingPlace, check_landing_day, folder_tag, is_dropping
-from imaging_assets.stages.manifests.label_files import clean_tag
+from imaging_assets.stages.images.uploads import Uploads, check_landing_day, folder_tag, is_dropping
+from imaging_assets.stages.manifests.formats import clean_tag
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.web.gallery.pages import page
 from imaging_assets.web.gallery.reader import editor, reader
@@ -45,10 +45,10 @@ class RecentPlace:
         self._settings = settings
         self._pipeline = pipeline
         self._lock = Lock()
-        self._place: LandingPlace | None = None
+        self._place: Uploads | None = None
         self._used = 0.0
 
-    def get(self, day: date) -> LandingPlace:
+    def get(self, day: date) -> Uploads:
         """The place that was used a moment ago, or one listed now; the day becomes one of those that exist.
 
         Raises:
@@ -58,7 +58,7 @@ class RecentPlace:
         with self._lock:
             now = time.monotonic()
             if self._place is None or now - self._used > _FRESH_SECONDS:
-                self._place = LandingPlace(self._pipeline)
+                self._place = Uploads(self._pipeline)
             self._used = now
             self._settings = remember_start(self._settings, day)
             return self._place
@@ -88,7 +88,7 @@ def upload(
     data = picture.file.read(most + 1)
     if len(data) > most:
         return JSONResponse({"name": name, "outcome": "refused", "reason": f"larger than {most:,} bytes"})
-    place: LandingPlace = request.app.state.recent_place.get(day)
+    place: Uploads = request.app.state.recent_place.get(day)
     try:
         landed = place.add(day, name, data)
     except BlobNameError as error:
@@ -101,7 +101,7 @@ def upload(
 @router.post("/upload/labels", dependencies=[Depends(editor)])
 def labels(request: Request, labels: Labels) -> Response:
     """Write the label file of an upload."""
-    place: LandingPlace = request.app.state.recent_place.get(labels.day)
+    place: Uploads = request.app.state.recent_place.get(labels.day)
     rows = [(path, clean_tag(tag), sha256) for path, tag, sha256 in labels.labelled]
     if not all(tag for _, tag, _ in rows):
         raise UsageError("A label is empty. Name the folders after what the pictures show.")

@@ -16,7 +16,7 @@ from imaging_assets.policies import Resize
 from imaging_assets.ports.analyzer import ImageEmbedder
 from imaging_assets.ports.predictor import Predictor
 from imaging_assets.records.predictions import Prediction, Scored
-from imaging_assets.stages.images.encode import encode_image
+from imaging_assets.stages.images.engine import ImageEngine
 from imaging_assets.stages.images.normalize import normalize_image
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.predictions import KEPT_TAGS
@@ -37,8 +37,9 @@ class Step(ABC):
     description: str
     example: Mapping[str, Any]
 
-    def __init__(self, limits: Resize) -> None:
+    def __init__(self, limits: Resize, engine: ImageEngine) -> None:
         self._limits = limits
+        self._engine = engine
 
     def run(self, images: Sequence[bytes]) -> list[Answer]:
         """One answer per image (any bytes), in order; an image that cannot be used carries its error."""
@@ -62,7 +63,7 @@ class Step(ABC):
         Raises:
             UnreadableImageError: It cannot be used.
         """
-        return normalize_image(image, self._limits)
+        return normalize_image(image, self._limits, self._engine)
 
     @abstractmethod
     def answer(self, images: Sequence[bytes]) -> list[Answer]:
@@ -81,8 +82,10 @@ class PublishedModelStep(Step):
         "model_id": "20260303-4d3d65dd",
     }
 
-    def __init__(self, limits: Resize, predictor: Predictor, model: ModelFollower, warn_below: float) -> None:
-        super().__init__(limits)
+    def __init__(
+        self, limits: Resize, engine: ImageEngine, *, predictor: Predictor, model: ModelFollower, warn_below: float
+    ) -> None:
+        super().__init__(limits, engine)
         self._predictor = predictor
         self._model = model
         self._warn_below = warn_below
@@ -119,13 +122,13 @@ class EmbedderStep(Step):
     description = "Vector for similarity search, of the embedding the index is made with."
     example: Mapping[str, Any] = {"vector": [0.08, -0.11], "embedding_id": "gradient-1"}
 
-    def __init__(self, limits: Resize, embedder: ImageEmbedder) -> None:
-        super().__init__(limits)
+    def __init__(self, limits: Resize, engine: ImageEngine, embedder: ImageEmbedder) -> None:
+        super().__init__(limits, engine)
         self._embedder = embedder
 
     @override
     def prepare(self, image: bytes) -> bytes:
-        return encode_image(image, self._limits).thumbnail  # days are embedded from thumbnails, too
+        return self._engine.encode(image).looks.thumbnail  # days are embedded from thumbnails, too
 
     @override
     def answer(self, images: Sequence[bytes]) -> list[Answer]:
@@ -139,11 +142,11 @@ class EmbedderStep(Step):
         ]
 
 
-def find_steps(pipeline: Pipeline, model: ModelFollower, warn_below: float) -> dict[str, Step]:
+def find_steps(pipeline: Pipeline, engine: ImageEngine, model: ModelFollower, warn_below: float) -> dict[str, Step]:
     """Every step of this deployment by name; the only place that knows which ports can answer about an image."""
     steps: list[Step] = [
-        PublishedModelStep(pipeline.resize, pipeline.predictor, model, warn_below),
-        EmbedderStep(pipeline.resize, pipeline.embedder),
+        PublishedModelStep(pipeline.resize, engine, predictor=pipeline.predictor, model=model, warn_below=warn_below),
+        EmbedderStep(pipeline.resize, engine, pipeline.embedder),
     ]
     return {step.name: step for step in steps}
 

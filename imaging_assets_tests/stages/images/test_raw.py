@@ -7,13 +7,10 @@ import pytest
 
 from imaging_assets.errors import ManifestCorruptError, MassDeletionError, StoreUnavailableError
 from imaging_assets.policies import Deletions
+from imaging_assets.stages.images.landing import MARKER, Landing
 from imaging_assets.stages.images.raw import (
-    MARKER,
     InventoryReport,
     check_deletions,
-    day_of_path,
-    landed,
-    landing_days,
     leave_marker,
     raw_inputs,
     take_inventory,
@@ -97,11 +94,11 @@ def test_an_unchanged_day_is_done(tmp_path: Path) -> None:
 def test_the_same_bytes_written_again_are_a_change_of_the_listing(tmp_path: Path) -> None:
     pipeline = a_pipeline(tmp_path)
     land(pipeline, some(1))
-    before = raw_inputs(landed(pipeline, DAY))
+    before = raw_inputs(Landing(pipeline).of_day(DAY))
 
     land(pipeline, some(1))
 
-    assert raw_inputs(landed(pipeline, DAY)) != before
+    assert raw_inputs(Landing(pipeline).of_day(DAY)) != before
 
 
 def test_an_empty_day_has_an_empty_inventory(tmp_path: Path) -> None:
@@ -157,7 +154,7 @@ def test_hidden_files_and_files_of_hidden_folders_are_ignored(tmp_path: Path) ->
     ],
 )
 def test_a_day_is_a_folder_with_a_possible_date(tmp_path: Path, path: str, day: str | None) -> None:
-    assert day_of_path(a_pipeline(tmp_path), path) == day
+    assert Landing(a_pipeline(tmp_path)).day_of(path) == day
 
 
 def test_days_are_found_sorted_and_impossible_dates_are_left_out(tmp_path: Path) -> None:
@@ -167,10 +164,10 @@ def test_days_are_found_sorted_and_impossible_dates_are_left_out(tmp_path: Path)
     for path in ("landing/loose.jpg", "landing/inbox/a.jpg", "landing/2026/notes.txt", "landing/2026/03/02x/a.jpg"):
         pipeline.store.write(path, b"x")
 
-    days = landing_days(pipeline)
+    days = Landing(pipeline).days()
 
     assert days == ["2019-12-31", "2026-03-02"]
-    assert all(landed(pipeline, day) for day in days)
+    assert all(Landing(pipeline).of_day(day) for day in days)
 
 
 # --- mass deletion
@@ -294,7 +291,7 @@ def test_a_marker_is_left_once_and_is_no_image(tmp_path: Path) -> None:
     leave_marker(pipeline)
 
     assert pipeline.store.find(f"landing/{MARKER}") == before is not None
-    assert landing_days(pipeline) == []
+    assert Landing(pipeline).days() == []
 
 
 def test_a_damaged_inventory_stops_the_day_before_anything_is_taken_for_deleted(tmp_path: Path) -> None:

@@ -19,13 +19,14 @@ from imaging_assets.errors import StoreUnavailableError
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.records.images import Blob
 from imaging_assets.stages.digests import sha256_of
-from imaging_assets.stages.images.encode import decoders, recipe
 from imaging_assets.stages.images.raw import take_inventory
-from imaging_assets.stages.images.resized import ResizeReport, duplicate_groups, resize_day
+from imaging_assets.stages.images.recipe import decoders, recipe
+from imaging_assets.stages.images.resized import ResizeReport, resize_day
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.tables import RESIZED_IMAGES
 from imaging_assets_tests.builders import DAY, a_picture, a_pipeline, land
 from imaging_assets_tests.doubles import CountingBlobStore, over
+from imaging_assets_tests.stages.images.pictures import PICTURES
 
 FOLDER = f"landing/{DAY.replace('-', '/')}"
 
@@ -151,6 +152,36 @@ def test_each_kind_of_damage_is_quarantined_with_its_reason_and_costs_no_other_i
         assert (row["status"], row["reason"]) == ("quarantined", name.removesuffix(".jpg"))
         assert row["sha256"] == sha256_of(pictures[name])
         assert (row["resized"], row["thumbnail"], row["phash"], row["width"]) == (None, None, None, None)
+
+
+def test_a_row_tells_how_the_image_lay_and_how_it_looks(tmp_path: Path) -> None:
+    pictures = {name: PICTURES[name]() for name in ("480x640_exif-rotated.jpg", "640x480.jpg", "640x480_gps.jpg")}
+
+    found = rows(a_day(tmp_path, pictures | {"black.png": bytes_of(Image.new("RGB", (300, 200))), "bad.jpg": b"text"}))
+
+    turned = found["480x640_exif-rotated.jpg"]
+    assert (turned["orientation"], turned["width"], turned["height"]) == (6, 480, 640)
+    assert (found["640x480.jpg"]["orientation"], found["640x480.jpg"]["problems"]) == (1, [])
+    assert found["640x480_gps.jpg"]["status"] == "rewritten"
+    assert found["black.png"]["problems"] == ["shorter than 256 pixels", "low information", "dark"]
+    assert (found["black.png"]["sharpness"], found["black.png"]["brightness"]) == (0.0, 0.0)
+    assert (found["bad.jpg"]["problems"], found["bad.jpg"]["sharpness"], found["bad.jpg"]["orientation"]) == ([], None, None)
+
+
+def test_a_decoder_that_dies_or_hangs_costs_one_image_of_the_day(tmp_path: Path) -> None:
+    """A TIFF that needs more memory than its decoder may have."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (8_000, 8_000)).save(buffer, "TIFF", compression="tiff_lzw")
+    pictures = {"a.jpg": small(1), "b.tif": buffer.getvalue(), "c.tif": a_picture(3, kind="TIFF")}
+
+    found = rows(a_day(tmp_path, pictures, resize={"decoder_bytes": 500_000_000}))
+
+    assert {name: row["status"] for name, row in found.items()} == {
+        "a.jpg": "passed",
+        "b.tif": "quarantined",
+        "c.tif": "resized",
+    }
+    assert found["b.tif"]["reason"] in {"too many pixels", "decoder died"}
 
 
 def test_a_png_named_jpg_is_fine(tmp_path: Path) -> None:
@@ -330,7 +361,7 @@ def test_quarantined_images_and_no_other_are_tried_again_with_other_decoders(tmp
 
     assert counting.reads_below("landing/") == [f"{FOLDER}/bad too.jpg", f"{FOLDER}/bad.jpg"]
     assert report.quarantined == 2
-    assert {row["decoders"] for name, row in rows(pipeline).items() if "bad" in name} == {decoders()}
+    assert {row["decoders"] for name, row in rows(pipeline).items() if "bad" in name} == {decoders(pipeline.resize)}
 
 
 def test_quarantined_images_are_not_tried_again_with_the_same_decoders(tmp_path: Path) -> None:
@@ -445,49 +476,27 @@ def test_a_lost_thumbnail_does_not_fail_the_day(tmp_path: Path) -> None:
 # --- duplicates
 
 
-def grouped(*hashes: str | None, bits: int = 4) -> list[str]:
-    frame = pl.DataFrame(
-        {"sha256": [f"sha{number}" for number in range(len(hashes))], "phash": hashes}, schema_overrides={"phash": pl.String()}
-    )
-    return duplicate_groups(frame, bits)
-
-
-def test_look_alikes_are_grouped_under_the_first_and_loners_under_nobody() -> None:
-    assert grouped("0" * 16, "f" * 16, "0" * 15 + "1") == ["sha0", "", "sha0"]
-
-
-def test_how_alike_look_alikes_must_be_is_a_setting() -> None:
-    hashes = ("0" * 16, "0" * 15 + "f", "0" * 14 + "1f")
-
-    assert grouped(*hashes, bits=4) == ["sha0", "sha0", ""]
-    assert grouped(*hashes, bits=5) == ["sha0", "sha0", "sha0"]
-    assert grouped(*hashes, bits=0) == ["", "", ""]
-    assert grouped("0" * 16, "0" * 16, bits=0) == ["sha0", "sha0"]
-
-
-def test_groups_do_not_chain() -> None:
-    """Otherwise a slow film would be one group."""
-    assert grouped("0" * 16, "0" * 15 + "f", "0" * 14 + "ff") == ["sha0", "sha0", ""]
-
-
-def test_quarantined_images_are_in_no_group() -> None:
-    assert grouped(None, "0" * 16, None) == ["", "", ""]
-    assert grouped() == []
-
-
 def test_a_day_tells_its_near_duplicates(tmp_path: Path) -> None:
     original = Image.open(io.BytesIO(a_picture(1, (640, 480))))
     half = io.BytesIO()
     original.resize((320, 240)).save(half, "JPEG", quality=60)
-    pictures = {"a.jpg": a_picture(1, (640, 480)), "b.jpg": half.getvalue(), "c.jpg": a_picture(2, (640, 480))}
+    turned = io.BytesIO()
+    original.transpose(Image.Transpose.ROTATE_90).save(turned, "PNG")
+    pictures = {
+        "a.jpg": a_picture(1, (640, 480)),
+        "b.jpg": half.getvalue(),
+        "c.jpg": a_picture(2, (640, 480)),
+        "d.png": turned.getvalue(),
+    }
 
     pipeline = a_pipeline(tmp_path)
     land(pipeline, pictures)
     report = update(pipeline)
 
     groups = {name: row["duplicate_group"] for name, row in rows(pipeline).items()}
-    assert groups == {"a.jpg": sha256_of(pictures["a.jpg"]), "b.jpg": sha256_of(pictures["a.jpg"]), "c.jpg": ""}
-    assert report.duplicates == 1
+    first = sha256_of(pictures["a.jpg"])
+    assert groups == {"a.jpg": first, "b.jpg": first, "c.jpg": "", "d.png": first}
+    assert report.duplicates == 2
 
 
 def test_a_group_dissolves_when_its_first_image_goes(tmp_path: Path) -> None:
@@ -512,3 +521,47 @@ def test_a_report_shows_the_day(tmp_path: Path) -> None:
     assert (sheet.format, sheet.size) == ("WEBP", (768, 512))
     assert len(report.sheet) <= 24_000
     assert resize(pipeline).sheet == report.sheet
+
+
+def test_a_report_tells_what_gave_up_most_and_what_to_look_at(tmp_path: Path) -> None:
+    pictures = {
+        "within.jpg": a_picture(1, (400, 300)),
+        "half.jpg": a_picture(2, (1200, 900)),
+        "tenth.jpg": a_picture(3, (6000, 300)),
+        "bitmap.tif": a_picture(4, (500, 400), kind="TIFF"),
+        "black.png": bytes_of(Image.new("L", (300, 300))),
+    }
+    pipeline = a_pipeline(tmp_path, resize={"max_edge": 600})
+    land(pipeline, pictures)
+
+    report = update(pipeline)
+
+    assert [(path.removeprefix(f"{FOLDER}/"), before, after) for path, _, before, _, after in report.hardest] == [
+        ("tenth.jpg", "6000 x 300", "600 x 30"),
+        ("half.jpg", "1200 x 900", "600 x 450"),
+    ]
+    assert report.problems == {"blurred": 3, "dark": 1, "low information": 1, "shorter than 256 pixels": 1}
+    assert (resize(pipeline).hardest, resize(pipeline).problems) == (report.hardest, report.problems)
+
+
+# --- releases
+
+
+def test_a_manifest_of_the_release_before_is_read_and_its_images_worked_on_again(tmp_path: Path) -> None:
+    pipeline = a_day(tmp_path, MANY)
+    new = ("orientation", "sharpness", "brightness", "entropy", "problems")
+    older = replace(
+        RESIZED_IMAGES,
+        version=1,
+        migrations={},
+        columns={name: kind for name, kind in RESIZED_IMAGES.columns.items() if name not in new},
+    )
+    manifest = pipeline.manifests.find("resized_images", DAY)
+    frame = pipeline.manifests.read(manifest, RESIZED_IMAGES).drop(new).with_columns(recipe=pl.lit("p1-00000000"))
+    pipeline.manifests.commit(pipeline.manifests.begin(older, DAY, "0" * 16).draft(frame))
+    assert (
+        pipeline.manifests.read(pipeline.manifests.find("resized_images", DAY), RESIZED_IMAGES)["problems"].to_list() == [[]] * 8
+    )
+
+    assert resize(pipeline).read == 8
+    assert {row["orientation"] for row in rows(pipeline).values()} == {1}

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from imaging_assets.stages.digests import digest, sha256_of
-from imaging_assets.stages.images.raw import day_folder
-from imaging_assets.stages.manifests.labels import LabelReport, refresh_labels
+from imaging_assets.stages.images.landing import day_folder
+from imaging_assets.stages.manifests.label_report import LabelReport
+from imaging_assets.stages.manifests.labels import refresh_labels
 from imaging_assets.stages.manifests.tagged import TaggedReport, tag_day
 from imaging_assets.stages.manifests.training_sets import TrainingSetReport, gather_training_set
 from imaging_assets.stages.pipeline import Pipeline
@@ -44,7 +45,8 @@ def a_day(
     for name, content in images.items():
         row: Row = dict.fromkeys(RESIZED_IMAGES.columns, "")
         row |= {"path": day_folder(pipeline, day) + name, "size": len(content), "sha256": sha(content), "captured_at": None}
-        row |= dict.fromkeys(("width", "height", "resized_size", "resized_width", "resized_height"))
+        row |= dict.fromkeys(name for name, kind in RESIZED_IMAGES.columns.items() if kind.is_numeric())
+        row |= {"problems": []}
         if name in quarantined:
             row |= {"status": "quarantined", "reason": "damaged", "phash": None, "resized": None, "thumbnail": None}
         else:

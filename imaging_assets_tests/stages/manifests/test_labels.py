@@ -470,9 +470,9 @@ def test_a_file_that_cannot_be_read_or_is_of_no_known_format_is_one_open_line(tm
     pipeline.store.write("labels/.hidden.csv", b"a.jpg,x\n")
     pipeline.store.write("labels/_draft.csv", b"a.jpg,x\n")
     report = follow_labels(pipeline)
-    assert [(file, line, reason.partition(" (")[0]) for file, line, _, reason in report.open_lines] == [
+    assert [(file, line, reason.partition(" (")[0].partition(". ")[0]) for file, line, _, reason in report.open_lines] == [
         ("labels/latin.csv", 0, "labels/latin.csv is not UTF-8 text"),
-        ("labels/notes.txt", 0, "not a label format known here; CSV is"),
+        ("labels/notes.txt", 0, "labels/notes.txt: not a label format known here"),
     ]
     assert (report.rejected, report.files) == (2, 2)
 

@@ -22,6 +22,9 @@ def an_index(*landed: tuple[str, str]) -> ImageIndex:
     [
         pytest.param("landing/2026/03/02/camera/IMG_1.jpg", id="whole path"),
         pytest.param("2026/03/02/camera/IMG_1.jpg", id="without the landing folder"),
+        pytest.param("container/landing/2026/03/02/camera/IMG_1.jpg", id="container before the whole path"),
+        pytest.param("out/images/2026/03/02/camera/IMG_1.jpg", id="folders before the day"),
+        pytest.param("out/images/2026/03/02/camera/img_1.png", id="folders before the day, other case and extension"),
         pytest.param("02/camera/IMG_1.jpg", id="long end"),
         pytest.param("camera/IMG_1.jpg", id="end"),
         pytest.param("IMG_1.jpg", id="name"),

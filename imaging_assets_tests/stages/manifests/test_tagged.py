@@ -47,7 +47,7 @@ def test_a_row_tells_who_said_it_where_and_when(tmp_path: Path) -> None:
     tag(pipeline)
     one, two = rows(pipeline, TAGGED_MANIFESTS, DAY)
     said = ("label_source", "label_file", "label_line", "stated_at")
-    assert [one[name] for name in said] == ["csv", "labels/x.csv", 2, NOON.replace(hour=13)]
+    assert [one[name] for name in said] == ["labels", "labels/x.csv", 2, NOON.replace(hour=13)]
     assert [two[name] for name in said] == ["", "", None, None]
     assert (one["sha256"], one["resized"], one["phash"]) == (sha("one"), f"resized/{sha('one')}.jpg", sha("one")[:16])
 

@@ -526,3 +526,13 @@ def a_tinted_picture(seed: int, colour: tuple[int, int, int]) -> bytes:
     buffer = io.BytesIO()
     Image.blend(picture, Image.new("RGB", picture.size, colour), 0.75).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def test_no_more_test_images_than_allowed_are_asked_about_and_the_same_ones_for_both_models(tmp_path: Path) -> None:
+    pipeline, _, predictor = trained_once(tmp_path)
+    pipeline = replace(pipeline, training=pipeline.training.model_copy(update={"max_test_images": 3}))
+    one_image_more(pipeline, tmp_path)
+    predictor.asked.clear()
+    report = iterate_day(pipeline, NEXT_DAY)
+    assert report.test_images == 3
+    assert {sha256 for _, sha256 in predictor.asked} == set(list(scored_images(pipeline, NEXT_DAY))[:3])

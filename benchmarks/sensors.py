@@ -1,0 +1,105 @@
+"""An idle tick of each sensor over many days of many blobs: seconds, and the memory of the process that ticks.
+
+Belongs here: the cost of looking. Does not: the runs that follow (`overhead`).
+
+Blobs are empty files, so that a million can be made in a minute or two: their days are quarantined whole and everything after is done
+for real. `BLOBS=1000000 make bench ONLY=sensors` is the size of the goals.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from imaging_assets.stages.images.raw import take_inventory
+from imaging_assets.stages.images.resized import resized_inputs
+from imaging_assets.stages.manifests.training_sets import gather_training_set
+from imaging_assets.stages.models.iterations import iterate
+from imaging_assets.stages.models.registry import Registry
+from imaging_assets.stages.pipeline import Pipeline
+from imaging_assets.stages.tables import RAW_IMAGES, RESIZED_IMAGES, TAGGED_MANIFESTS, TRAINING_SETS
+from imaging_assets_tests.builders import a_pipeline, run_chain
+
+Row = dict[str, object]
+
+_DAYS = 1000
+_SENSORS = ("new_images", "label_changes", "training", "model_rollout")
+
+_TICK = """
+import json, resource, sys, time
+import dagster as dg
+from imaging_assets.backends import build
+from imaging_assets.defs import sensors
+from imaging_assets.settings import load_settings
+pipeline = build(load_settings())
+told = {}
+with dg.DagsterInstance.local_temp(overrides={"telemetry": {"enabled": False}}) as instance:
+    for name in sys.argv[1:]:
+        context = dg.build_sensor_context(instance=instance, cursor=None, resources={"pipeline": pipeline})
+        started = time.monotonic()
+        result = getattr(sensors, name)(context)
+        told[name] = (time.monotonic() - started, len(getattr(result, "run_requests", None) or []))
+told["memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(json.dumps(told))
+"""
+
+
+def rows() -> list[Row]:
+    """Wall seconds of the first tick of a fresh process, and its peak memory."""
+    blobs = int(os.environ.get("BLOBS", "100000"))
+    with tempfile.TemporaryDirectory() as folder:
+        _prepare(Path(folder), blobs // _DAYS)
+        ticks = subprocess.run(
+            (sys.executable, "-c", _TICK, *_SENSORS), cwd=folder, check=True, capture_output=True, text=True
+        ).stdout
+    told = json.loads(ticks.splitlines()[-1])
+    size = f"{blobs:,} blobs of {_DAYS:,} days"
+    assert all(told[name][1] == 0 for name in _SENSORS), told
+    return [
+        *(_row(f"{name}, idle tick, {size}", told[name][0], "s", 2.0) for name in _SENSORS),
+        _row("peak memory of the process that ticks", told["memory"], "MB", 200.0),
+    ]
+
+
+def _prepare(folder: Path, blobs: int) -> None:
+    pipeline = a_pipeline(folder / ".imaging")
+    Registry(pipeline.store, pipeline.places.models).publish(
+        "20260101-benchmark", "so that the rollout has something to look for"
+    )
+    today = datetime.now(UTC).date()
+    first = today - timedelta(days=_DAYS - 1)
+    (folder / "imaging.toml").write_text(f"[partitions]\nstart = {first}\n", encoding="utf-8")
+    for number in range(_DAYS):
+        day = first + timedelta(days=number)
+        landing = folder / ".imaging" / "store" / "landing" / f"{day:%Y/%m/%d}"
+        landing.mkdir(parents=True)
+        for place in range(blobs):
+            (landing / f"{place:06}.jpg").touch()
+        _quarantine(pipeline, day.isoformat())
+        run_chain(pipeline, day.isoformat())
+    tagged = pipeline.manifests.newest(TAGGED_MANIFESTS.asset)
+    pipeline.manifests.commit(gather_training_set(pipeline, max(tagged), tagged)[0])
+    training_set = pipeline.manifests.find(TRAINING_SETS.asset, max(tagged))
+    pipeline.manifests.commit(iterate(pipeline, training_set, max(tagged), lambda _: None)[0])
+
+
+def _quarantine(pipeline: Pipeline, day: str) -> None:
+    """What `resized_images` would write of empty files, without reading a thousand times a thousand of them."""
+    pipeline.manifests.commit(take_inventory(pipeline, day)[0])
+    raw = pipeline.manifests.find(RAW_IMAGES.asset, day)
+    row = dict.fromkeys(RESIZED_IMAGES.columns) | {
+        "sha256": "",
+        "status": "quarantined",
+        "reason": "empty",
+        "duplicate_group": "",
+    }
+    landed = pipeline.manifests.read(raw, RAW_IMAGES).select("path", "size", "etag").to_dicts()
+    work = pipeline.manifests.begin(RESIZED_IMAGES, day, resized_inputs(pipeline, raw))
+    pipeline.manifests.commit(work.draft([row | blob for blob in landed], {"contact_sheet": ""}))
+
+
+def _row(name: str, ours: float, unit: str, goal: float) -> Row:
+    return {"name": name, "ours": ours, "peer": None, "unit": unit, "ratio": None, "goal": f"<= {goal:g}", "holds": ours <= goal}

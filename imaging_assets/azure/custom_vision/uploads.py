@@ -1,0 +1,140 @@
+"""Uploading images, and what each image's own status means.
+
+Belongs here: batches on their way, and outcomes. Does not: which images are missing (`reconcile.py`), what fits together (`batches.py`).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from imaging_assets.azure.custom_vision.batches import Loaded, batches, halves
+from imaging_assets.azure.custom_vision.desired import Wanted
+from imaging_assets.azure.custom_vision.memory import Known, Memory
+from imaging_assets.azure.custom_vision.project import Project
+from imaging_assets.azure.custom_vision.wire import RemoteImage, Upload
+from imaging_assets.errors import QuotaError, ServiceError
+from imaging_assets.ports.trainer import Heartbeat
+
+_ROUNDS = 3
+_PASSING_STATUSES = {"ErrorSource", "ErrorStorage", "ErrorUnknown"}
+_LIMIT_STATUSES = {"ErrorLimitExceed"}
+
+REASONS = {
+    "ErrorImageFormat": "not a JPEG, PNG, BMP or GIF that the service can read",
+    "ErrorImageSize": "over 6 MB; lower resize.max_bytes",
+    "ErrorImageDimensions": "a side over 10,240 pixels, or longer than 25 times the other",
+    "ErrorTagLimitExceed": "more tags than the project's type allows",
+    "ErrorRegionLimitExceed": "over 300 regions",
+    "ErrorNegativeAndRegularTagOnSameImage": "the negative tag beside another",
+}
+"""What the service's statuses mean."""
+
+
+class Uploader:
+    """Uploads into one project and remembers each batch as soon as it is there.
+
+    Attributes:
+        uploaded: Images that were new to the project.
+        known_already: Images whose bytes it had.
+        rejected: Why an image was not taken, by sha256.
+    """
+
+    def __init__(
+        self, project: Project, memory: Memory, tag_ids: Mapping[str, str], read: Callable[[str], bytes], heartbeat: Heartbeat
+    ) -> None:
+        self.uploaded = 0
+        self.known_already = 0
+        self.rejected: dict[str, str] = {}
+        self._project = project
+        self._memory = memory
+        self._tag_ids = tag_ids
+        self._read = read
+        self._heartbeat = heartbeat
+
+    def run(self, images: Sequence[Wanted]) -> None:
+        """Upload all of them.
+
+        Raises:
+            QuotaError: The project has no room for more; what fitted is remembered.
+        """
+        todo = list(images)
+        for _ in range(_ROUNDS):
+            if todo:
+                todo = self._upload_round(todo)
+        self.rejected |= {image.sha256: "the service failed to store it; it is tried again next time" for image in todo}
+
+    def _upload_round(self, todo: Sequence[Wanted]) -> list[Wanted]:
+        """Upload; returns what is worth another try."""
+        again: list[Wanted] = []
+        done = 0
+
+        def unreadable(image: Wanted) -> None:
+            self.rejected[image.sha256] = "its resized bytes are gone; run its day again"
+
+        for batch in batches(todo, self._read, unreadable):
+            self._heartbeat(f"uploading images, {done} of {len(todo)}")
+            again += self._upload_batch(batch)
+            done += len(batch)
+        return again
+
+    def _upload_batch(self, batch: Sequence[Loaded]) -> list[Wanted]:
+        uploads = [
+            Upload(
+                name=loaded.image.sha256,
+                data=loaded.data,
+                tag_ids=() if loaded.image.regions else tuple(self._tag_ids[tag] for tag in loaded.image.tags),
+                regions=tuple((self._tag_ids[region.tag], region) for region in loaded.image.regions),
+            )
+            for loaded in batch
+        ]
+        try:
+            outcomes = self._project.upload(uploads)
+        except ServiceError as error:
+            if error.status not in (408, 413) or len(batch) == 1:
+                raise
+            first, second = halves(batch)
+            return [*self._upload_batch(first), *self._upload_batch(second)]
+        known: list[Known] = []
+        duplicates: dict[str, Wanted] = {}
+        again: list[Wanted] = []
+        full = False
+        for loaded, outcome in zip(batch, outcomes, strict=True):
+            image = loaded.image
+            if outcome.status == "OK":
+                known.append(Known(image.sha256, outcome.image_id, image.tags, image.regions))
+            elif outcome.status == "OKDuplicate":
+                duplicates[image.sha256] = image
+                known.append(Known(image.sha256, outcome.image_id))
+            elif outcome.status in _PASSING_STATUSES:
+                again.append(image)
+            elif outcome.status in _LIMIT_STATUSES:
+                full = True
+            else:
+                reason = REASONS.get(outcome.status, "")
+                known.append(Known(image.sha256, "", rejected=f"{outcome.status}: {reason}" if reason else outcome.status))
+        self._note_uploads(known, duplicates)
+        if full:
+            raise QuotaError(
+                f"Project {self._project.name!r} has no room for more images; those that fitted are remembered. "
+                "Raise the resource's tier (F0 holds 5,000, S0 100,000), or train on fewer days.",
+                code="ErrorLimitExceed",
+            )
+        return again
+
+    def _note_uploads(self, known: Sequence[Known], duplicates: dict[str, Wanted]) -> None:
+        """Remember a batch; of duplicates the tags and regions are read back, because the service adds to what is there."""
+        if duplicates:
+            found = {
+                image.id: image
+                for image in self._project.images_by_id(sorted({k.image_id for k in known if k.sha256 in duplicates}))
+            }
+            known = [
+                as_found(one, found[one.image_id]) if one.sha256 in duplicates and one.image_id in found else one for one in known
+            ]
+        self._memory.note(known)
+        self.known_already += len(duplicates)
+        self.uploaded += sum(bool(one.image_id) for one in known) - len(duplicates)
+
+
+def as_found(known: Known, image: RemoteImage) -> Known:
+    """The image with the tags and regions it has in the project."""
+    return replace(known, tags=image.tags, regions=tuple(found.region for found in image.regions))

@@ -1,0 +1,1 @@
+"""Adapters of Azure, over HTTP against local servers that keep to Microsoft's contract."""

@@ -1,0 +1,171 @@
+"""Profile azure, end to end: the same assets over Azurite and a local search service, in process through Dagster."""
+
+import base64
+import json
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+import dagster as dg
+import pytest
+from azure.storage.blob import AccountSasPermissions, ResourceTypes, generate_account_sas
+
+from imaging_assets.records.search import Condition, SearchQuery
+from imaging_assets.stages.days import Days
+from imaging_assets_tests.azure.azurite import ACCOUNT, KEY, azurite, connection_string
+from imaging_assets_tests.azure.deployment import Deployment, a_deployment
+from imaging_assets_tests.azure.search_server.server import ADMIN_KEY
+from imaging_assets_tests.builders import DAY, a_picture, land, state_labels
+from imaging_assets_tests.defs.in_process import EVERYTHING, a_history, a_short_history, errors_of, metadata_of
+
+TAGS = ("cat", "dog")
+WRONG_KEY = KEY[::-1].strip("=") + "=="
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with a_short_history() as history:
+        yield history
+
+
+@pytest.fixture
+def deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance) -> Iterator[Deployment]:
+    with a_deployment(tmp_path, monkeypatch, instance) as deployed:
+        yield deployed
+
+
+def land_a_labelled_day(deployment: Deployment) -> None:
+    """Eight images, half of them cats, half dogs, and one that is broken."""
+    pictures = {f"{tag}-{n}.jpg": a_picture(10 * n + place, (160, 120)) for place, tag in enumerate(TAGS) for n in range(4)}
+    land(deployment.pipeline, {**pictures, "broken.jpg": b"\xff\xd8\xff\xe0 and then nothing"})
+    state_labels(deployment.pipeline, {f"{DAY.replace('-', '/')}/{name}": name.partition("-")[0] for name in pictures})
+
+
+def test_a_day_becomes_searchable_through_azure_as_it_does_on_a_laptop(deployment: Deployment) -> None:
+    land_a_labelled_day(deployment)
+    first = deployment.run(DAY)
+    assert first.success, errors_of(first)
+    told = metadata_of(first)
+    assert told["resized_images"]["quarantined"] == 1
+    assert told["training_iterations"]["verdict"] == "published"
+    assert deployment.run(DAY).success  # by now with the model's predictions
+
+    index = deployment.pipeline.index
+    answer = index.query(SearchQuery(where=(Condition("tags", "eq", ("cat",)),), facets=("predicted",)))
+    assert answer.count == 4
+    assert sum(count for _, count in answer.facets["predicted"]) == 4
+    assert len(list(index.ids())) == 8
+    assert len(deployment.search.service.aliases) == len(deployment.search.service.indexes) == 1
+    assert Days(deployment.pipeline).behind(DAY) is None
+
+
+def test_an_unchanged_day_makes_no_call_to_search_and_changes_no_blob(deployment: Deployment) -> None:
+    land_a_labelled_day(deployment)
+    for _ in range(2):
+        assert deployment.run(DAY).success
+    deployment.search.calls.clear()
+    before = list(deployment.pipeline.store.list_blobs())
+
+    again = deployment.run(DAY)
+
+    assert again.success
+    assert {facts["unchanged"] for asset, facts in metadata_of(again).items() if asset in EVERYTHING} == {True}
+    assert deployment.search.calls == []
+    assert list(deployment.pipeline.store.list_blobs()) == before
+
+
+def test_a_deleted_index_is_made_anew_and_filled_by_the_days_that_are_then_behind(deployment: Deployment) -> None:
+    land_a_labelled_day(deployment)
+    for _ in range(2):
+        assert deployment.run(DAY).success
+    service = deployment.search.service
+    service.aliases.clear()
+    service.indexes.clear()
+    land(deployment.pipeline, {"new.jpg": a_picture(999, (160, 120))})
+
+    assert deployment.run(DAY).success  # finds out when it sends the new document
+    behind = Days(deployment.pipeline).behind(DAY)
+    assert behind is not None
+    assert behind.steps == ("search_documents",)
+    assert deployment.run(DAY).success
+
+    assert len(list(deployment.pipeline.index.ids())) == 9
+    assert Days(deployment.pipeline).behind(DAY) is None
+    (alias,) = service.aliases.values()
+    assert alias["indexes"] == list(service.indexes)
+
+
+def test_a_search_service_that_is_down_fails_its_step_alone_and_says_what_to_do(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land_a_labelled_day(deployment)
+    monkeypatch.setenv("IMAGING_AZURE__SEARCH_KEY", "not-the-key-0123456789")
+
+    failed = deployment.run(DAY)
+
+    assert set(errors_of(failed)) == {"search_documents"}
+    assert "403" in errors_of(failed)["search_documents"]
+    assert "set azure.search_key to an admin key." in errors_of(failed)["search_documents"]
+    monkeypatch.setenv("IMAGING_AZURE__SEARCH_KEY", ADMIN_KEY)
+    assert deployment.run(DAY).success
+    assert len(list(deployment.pipeline.index.ids())) == 8
+
+
+def a_sas() -> str:
+    """Opens the whole account for an hour."""
+    return generate_account_sas(
+        ACCOUNT,
+        KEY,
+        ResourceTypes(service=True, container=True, object=True),
+        AccountSasPermissions(read=True, write=True, delete=True, list=True, add=True, create=True),
+        datetime.now(UTC) + timedelta(hours=1),
+    )
+
+
+@pytest.mark.parametrize("opened_by", ["key", "sas"])
+def test_no_secret_reaches_logs_metadata_errors_manifests_or_the_index(
+    opened_by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    sas = a_sas()
+    variables = {"ACCOUNT_URL": azurite(), "CONNECTION_STRING": "", "SAS_TOKEN": sas} if opened_by == "sas" else {}
+    with (
+        a_history(tmp_path / "history") as instance,
+        a_deployment(tmp_path / "home", monkeypatch, instance, **variables) as deployment,
+    ):
+        land_a_labelled_day(deployment)
+        assert deployment.run(DAY).success
+        wrong = "wrong-key-that-is-secret-0123456789"
+        monkeypatch.setenv("IMAGING_AZURE__SEARCH_KEY", wrong)
+        land(deployment.pipeline, {"new.jpg": a_picture(998, (160, 120))})
+        assert not deployment.run(DAY).success
+        if opened_by == "sas":
+            monkeypatch.setenv("IMAGING_AZURE__SAS_TOKEN", sas.replace("sig=", "sig=A"))
+        else:
+            monkeypatch.setenv("IMAGING_AZURE__CONNECTION_STRING", connection_string(azurite()).replace(KEY, WRONG_KEY))
+        assert not deployment.run(DAY, ["raw_images"]).success
+
+        texts = {"logs": caplog.text}
+        for run in instance.get_runs():
+            for entry in instance.all_logs(run.run_id):
+                texts[f"event {len(texts)}"] = f"{entry.message} {dg.serialize_value(entry)}"
+        for blob in deployment.pipeline.store.list_blobs():
+            if not blob.path.startswith("landing/"):
+                texts[blob.path] = deployment.pipeline.store.read(blob.path).data.decode("latin-1")
+        for index in deployment.search.service.indexes.values():
+            texts["index"] = json.dumps([index.definition, index.documents])
+        texts["settings"] = repr(deployment.pipeline)
+    assert len(texts) > 100
+
+    signature = sas.partition("sig=")[2].partition("&")[0]
+    secrets = [KEY, WRONG_KEY, ADMIN_KEY, wrong, sas, signature]
+    forms = {form for secret in secrets for form in all_forms(secret)}
+    assert {where for where, text in texts.items() if any(form in text for form in forms)} == set()
+
+
+def all_forms(secret: str) -> set[str]:
+    """Raw, URL-encoded, and base64 at each of the three places it may start in a longer text."""
+    encoded = {base64.b64encode(b"x" * lead + secret.encode()).decode()[4:-4] for lead in range(3)}
+    return {secret, quote(secret, safe=""), quote(secret), *encoded}

@@ -1,0 +1,1 @@
+"""Label formats: what tools write, read into one record and written back."""

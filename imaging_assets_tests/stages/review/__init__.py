@@ -1,0 +1,1 @@
+"""What people are asked: the order, the queue of a day, the files, many days as one."""
