@@ -196,6 +196,13 @@ class Training(_Group):
     validation_share: float = Field(0.15, ge=0.0, le=0.5, description="Share of each tag's images kept for validation.")
     test_share: float = Field(0.2, gt=0.0, le=0.5, description="Share of each tag's images that is only ever scored.")
     budget_seconds: float = Field(20.0, gt=0, description="Time the embedded trainer may spend comparing candidates.")
+    suspects_among: int = Field(
+        2_000,
+        ge=0,
+        le=10_000,
+        description="Newest training images whose labels get a second opinion; 0 for none. Time grows with the "
+        "third power: 2,000 take a second or two, 10,000 some minutes.",
+    )
     seed: int = Field(0, description="Seed of everything random in a training.")
     max_test_images: int = Field(
         1_000, ge=1, description="Test images scored per model at most, the same for all models; a service is paid for each."

@@ -75,6 +75,14 @@ def _command(error: typer.TyperException) -> str:
     return str(context.command_path) if context else "imaging-assets"
 
 
+def _tell_version(wanted: bool) -> None:  # noqa: FBT001 - so typer calls it
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - slow, and rarely asked for
+
+        typer.echo(f"imaging-assets {version('imaging-assets')}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     context: typer.Context,
@@ -82,8 +90,12 @@ def options(
         Path | None, typer.Option("--config", metavar="FILE", help="Settings file instead of ./imaging.toml.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", metavar=_FLAG, help="Print one JSON value and nothing else.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", metavar=_FLAG, help="Print the version.", callback=_tell_version, is_eager=True)
+    ] = False,
 ) -> None:
     """Images in blob storage as Dagster assets: resized, tagged, trained, predicted, searchable."""
+    del version  # told before
     context.obj = Session(config, as_json)
 
 

@@ -128,7 +128,12 @@ def _tell(session: Session, settings: Settings, summary: dict[str, object], seco
     prefix = f"{HOME_VARIABLE}={settings.home} " if digits else ""
     command = "imaging-assets" if os.environ.get("VIRTUAL_ENV") else ".venv/bin/imaging-assets"
     looks = (
-        ("why IMG_0043.jpg", "search --where predicted=meadow --facet predicted", "search --like PICTURE")
+        (
+            "why IMG_0043.jpg",
+            "search --where predicted=meadow --facet predicted",
+            "search --like PICTURE",
+            "review export tasks.json",
+        )
         if not digits
         else ("search 3",)
     )

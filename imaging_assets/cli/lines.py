@@ -51,6 +51,8 @@ def _training_set(facts: Facts) -> str:
         f"{facts['images']} images: "
         + ", ".join(f"{facts[side]} {side}" for side in sides)
         + f"; {counted(facts['days_read'], 'day')} read"
+        + ("" if facts["ready"] else "; not ready, see its check")
+        + (f"; {counted(facts['suspects'], 'suspect label')}" if facts.get("suspects") else "")
     )
 
 

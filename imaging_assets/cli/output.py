@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from imaging_assets.settings import CONFIG_VARIABLE, Settings, load_settings
+if TYPE_CHECKING:
+    from imaging_assets.settings import Settings
 
 
 @dataclass
@@ -31,8 +32,10 @@ class Session:
     as_json: bool = False
     console: Console = field(default_factory=lambda: Console(highlight=False, soft_wrap=True))
 
-    def settings(self) -> Settings:
+    def settings(self) -> "Settings":
         """Settings from all sources; raises SettingsError."""
+        from imaging_assets.settings import CONFIG_VARIABLE, load_settings  # noqa: PLC0415 - half of what `--help` would cost
+
         if self.config is not None:
             # Code that Dagster starts reads the same file.
             os.environ[CONFIG_VARIABLE] = str(self.config.resolve())

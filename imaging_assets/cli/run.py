@@ -172,7 +172,7 @@ def up_to_date(idle: int, of: int) -> str:
 
 
 def _as_json(outcome: RunOutcome) -> dict[str, object]:
-    hidden = {"contact_sheet"}
+    hidden = {"contact_sheet", "confusion_matrix", "precision_by_recall"}
     steps = [
         {"asset": step.asset, "error": step.error, **{name: value for name, value in step.metadata.items() if name not in hidden}}
         for step in outcome.steps

@@ -36,6 +36,8 @@ def _lines(story: Story) -> Iterator[tuple[str, str]]:
     yield "labels", _labels(story.tagged)
     for statement in story.statements:
         yield "", _statement(statement)
+    if story.suspect:
+        yield "", _suspect(story.suspect)
     yield "training", _training(story.training)
     yield "prediction", _predictions(story.predictions)
     if story.iteration:
@@ -66,6 +68,11 @@ def _labels(tagged: Row | None) -> str:
 def _statement(row: Row) -> str:
     retracted = f", retracted {row['retracted_at']:%Y-%m-%d %H:%M}" if row["retracted_at"] else ""
     return f"{row['stated_at']:%Y-%m-%d %H:%M} {row['file']} line {row['line']}: {', '.join(row['tags'])}{retracted}"
+
+
+def _suspect(row: Row) -> str:
+    like = ", ".join(row["looks_like"]) or "none of its tags"
+    return f"SUSPECT: looks like {like} (ahead of the label by {row['lead']:.2f}). Look again; label it the same to confirm it"
 
 
 def _training(row: Row | None) -> str:

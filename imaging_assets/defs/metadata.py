@@ -14,6 +14,8 @@ from imaging_assets.stages.images.raw import InventoryReport
 from imaging_assets.stages.images.resized import ResizeReport
 from imaging_assets.stages.insights import VectorReport
 from imaging_assets.stages.manifests.label_report import LabelReport
+from imaging_assets.stages.manifests.readiness import Readiness
+from imaging_assets.stages.manifests.suspects import SuspectReport
 from imaging_assets.stages.manifests.tagged import TaggedReport
 from imaging_assets.stages.manifests.training_sets import TrainingSetReport
 from imaging_assets.stages.models.iterations import IterationReport
@@ -44,8 +46,7 @@ def of_resize(report: ResizeReport) -> Metadata:
     """`resized_images`, with the contact sheet first: it is what people look at."""
     metadata: Metadata = {}
     if report.sheet:
-        picture = base64.b64encode(report.sheet).decode()
-        metadata["contact_sheet"] = MetadataValue.md(f"![contact sheet](data:image/webp;base64,{picture})")
+        metadata["contact_sheet"] = _picture("contact sheet", "webp", report.sheet)
     metadata |= _numbers(
         images=report.images,
         passed=report.passed,
@@ -118,6 +119,25 @@ def of_training_set(report: TrainingSetReport) -> Metadata:
     return metadata | _counts("excluded_because", "reason", report.reasons)
 
 
+def of_readiness(readiness: Readiness) -> Metadata:
+    """`training_sets`: what each tag has and needs."""
+    columns = ("tag", "have", "need", "distinct", "test", "problem")
+    rows = [(tag.tag, tag.have, tag.need, tag.distinct, tag.test, readiness.problems.get(tag.tag, "")) for tag in readiness.tags]
+    metadata: Metadata = {"ready": MetadataValue.bool(readiness.ready), "kind": MetadataValue.text(readiness.kind)}
+    metadata |= _numbers(imbalance=readiness.ratio)
+    return metadata | ({"readiness": table(columns, sorted(rows, key=lambda row: not row[-1]))} if rows else {})
+
+
+def of_suspects(report: SuspectReport | None) -> Metadata:
+    """`training_sets`: labels to look at again; nothing for another set than the newest."""
+    if report is None:
+        return {}
+    metadata = _numbers(suspects=len(report.found), labels_looked_at=report.looked_at)
+    if report.found:
+        metadata["suspect_labels"] = table(["path", "label", "looks_like", "lead"], report.found)
+    return metadata
+
+
 def of_iteration(report: IterationReport) -> Metadata:
     """`training_iterations`."""
     metadata = _numbers(
@@ -127,9 +147,11 @@ def of_iteration(report: IterationReport) -> Metadata:
         metadata |= _numbers(accuracy=report.accuracy, champion_accuracy=report.champion_accuracy)
     if report.evaluation:
         rows = [
-            (score.tag, score.images, round(score.precision, 3), round(score.recall, 3)) for score in report.evaluation.per_tag
+            (score.tag, score.images, *(round(rate, 3) for rate in (score.precision, score.recall, score.average_precision)))
+            for score in report.evaluation.per_tag
         ]
-        metadata["per_tag"] = table(["tag", "test_images", "precision", "recall"], rows)
+        metadata["per_tag"] = table(["tag", "test_images", "precision", "recall", "average_precision"], rows)
+    metadata |= {name: _picture(name, "png", data) for name, data in report.pictures.items()}
     return metadata | {
         "trained": MetadataValue.bool(report.trained),
         "verdict": MetadataValue.text(report.verdict),
@@ -171,6 +193,10 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> MetadataV
     records = [dg.TableRecord({name: _cell(value) for name, value in zip(columns, row, strict=True)}) for row in rows[:_SHOWN]]
     schema = dg.TableSchema(columns=[dg.TableColumn(name, _kind(rows, place)) for place, name in enumerate(columns)])
     return MetadataValue.table(records, schema)
+
+
+def _picture(name: str, kind: str, data: bytes) -> MetadataValue[Any]:
+    return MetadataValue.md(f"![{name.replace('_', ' ')}](data:image/{kind};base64,{base64.b64encode(data).decode()})")
 
 
 def _numbers(**numbers: float) -> Metadata:

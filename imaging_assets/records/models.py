@@ -1,5 +1,6 @@
 """Values of the group *models*: what is trained on, what comes out, and how it is judged."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -69,22 +70,35 @@ class TrainedModel:
 
 @dataclass(frozen=True, slots=True)
 class TagScore:
-    """How a model did on one tag of a test set; rates are 0-1, `images` counts the tag's test images."""
+    """How a model did on one tag of a test set; rates are 0-1, `images` counts the tag's test images.
+
+    `average_precision` is the area under the steps of the curve of precision by recall, over all thresholds.
+    """
 
     tag: str
     images: int
     precision: float
     recall: float
+    average_precision: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """A model's result on the test rows of a training set; `accuracy` is 0-1 and 0.0 when `images` is 0."""
+    """A model's result on the test rows of a training set.
+
+    Attributes:
+        accuracy: 0-1; 0.0 when `images` is 0.
+        per_tag: In alphabetical order.
+        confusion: Images by (tag, answered tag); "" for no answer. Empty when multilabel.
+        curves: By tag, (recall, precision) at each threshold, the highest first.
+    """
 
     model_id: str
     images: int
     accuracy: float
     per_tag: tuple[TagScore, ...]
+    confusion: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    curves: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

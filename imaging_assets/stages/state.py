@@ -171,6 +171,10 @@ class Manifests:
         """The rows and the small facts kept beside them; raises as `read`."""
         return _decode(self.store.read(manifest.blob.path).data, table, manifest.blob.path)
 
+    def rows(self, draft: Draft) -> pl.DataFrame:
+        """The rows of a draft, or of the manifest that stands unchanged; raises as `read`."""
+        return self.read(self.find(draft.table.asset, draft.key), draft.table) if draft.frame is None else draft.frame
+
     def begin(self, table: Table, key: str, inputs: str) -> "Work":
         """Look at what stands for a key before a step works on it."""
         return Work(self, table, key, inputs, tuple(self._of_key(table.asset, key)))

@@ -239,3 +239,24 @@ def image_vectors(dimensions: int) -> Table:
         {"sha256": TEXT, "embedding_id": TEXT, "vector": pl.Array(pl.Float32(), dimensions)},
         key=("sha256",),
     )
+
+
+def label_suspects(dimensions: int) -> Table:
+    """Not an asset: what a second opinion says of the labels of the newest training set, and the vectors it was formed on."""
+    return Table(
+        "label_suspects",
+        {
+            "sha256": TEXT,
+            "day": TEXT,  # of the last sighting
+            "path": TEXT,
+            "tags": pl.List(TEXT),
+            "group": TEXT,
+            "looks_like": pl.List(TEXT),  # the tags it seems to have
+            "lead": REAL,  # 0-1; how far they are ahead of the label
+            "probability": REAL,  # of the least likely of them
+            "suspect": pl.Boolean(),
+            "embedding_id": TEXT,
+            "vector": pl.Array(pl.Float32(), dimensions),
+        },
+        key=("sha256",),
+    )

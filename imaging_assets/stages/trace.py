@@ -15,7 +15,15 @@ from imaging_assets.stages.models.registry import Registry
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.search import document_id
 from imaging_assets.stages.state import ALL, Manifest
-from imaging_assets.stages.tables import LABEL_RECORDS, PREDICTIONS, RESIZED_IMAGES, TAGGED_MANIFESTS, TRAINING_SETS, Table
+from imaging_assets.stages.tables import (
+    LABEL_RECORDS,
+    PREDICTIONS,
+    RESIZED_IMAGES,
+    TAGGED_MANIFESTS,
+    TRAINING_SETS,
+    Table,
+    label_suspects,
+)
 
 Row = dict[str, Any]
 
@@ -44,6 +52,7 @@ class Story:
         tagged: Its row of `tagged_manifests`.
         statements: Rows of `label_records` about these bytes, newest first.
         training: Its row of the newest training set.
+        suspect: What a second opinion says of its label, when it doubts it.
         predictions: Its rows of `predictions`, most probable first.
         iteration: The ledger's entry on the model that predicted.
         document: Its document in the index.
@@ -54,6 +63,7 @@ class Story:
     tagged: Row | None
     statements: tuple[Row, ...]
     training: Row | None
+    suspect: Row | None
     predictions: tuple[Row, ...]
     iteration: Row | None
     document: Row | None
@@ -101,6 +111,7 @@ def tell(pipeline: Pipeline, name: str) -> Story:
         tagged=next(iter(_rows(pipeline, TAGGED_MANIFESTS, image.day, pl.col("path") == image.path)), None),
         statements=tuple(sorted(statements, key=lambda row: (row["stated_at"], row["line"]), reverse=True)),
         training=next(iter(training), None),
+        suspect=_suspect(pipeline, sha256),
         predictions=tuple(sorted(predictions, key=lambda row: int(row["rank"]))),
         iteration=next(iter(judged), None),
         document=dict(document) if document else None,
@@ -117,6 +128,11 @@ def _matching(pipeline: Pipeline, name: str) -> Iterator[FoundImage]:
     for day, manifest in sorted(pipeline.manifests.newest(RESIZED_IMAGES.asset).items(), reverse=True):
         for row in _read(pipeline, manifest, RESIZED_IMAGES).filter(wanted).iter_rows(named=True):
             yield FoundImage(day, row["path"], row)
+
+
+def _suspect(pipeline: Pipeline, sha256: str) -> Row | None:
+    rows = _rows(pipeline, label_suspects(pipeline.embedder.dimensions), ALL, (pl.col("sha256") == sha256) & pl.col("suspect"))
+    return {name: rows[0][name] for name in ("tags", "looks_like", "lead")} if rows else None
 
 
 def _composed(path: str) -> str:

@@ -5,7 +5,6 @@ Belongs here: what is kept and seen when others write. Does not: one writer's vi
 
 import multiprocessing
 import multiprocessing.context
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -125,7 +124,7 @@ def test_what_was_accepted_before_a_kill_is_there_and_nothing_is_half_written(tm
         assert writer.stdout is not None
         for line in writer.stdout:
             if int(line) == 10:
-                writer.send_signal(signal.SIGKILL)
+                writer.kill()
                 accepted = [int(line), *map(int, writer.stdout)]
 
     index = index_in(tmp_path)

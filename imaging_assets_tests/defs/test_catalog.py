@@ -37,7 +37,9 @@ resized_images   resized_images_are_complete     daily blocks
 resized_images   resized_images_are_readable     daily warns
 search_documents search_documents_are_accepted   daily warns
 tagged_manifests tagged_regions_lie_inside       daily warns
+training_sets    training_sets_are_ready         daily warns
 training_sets    training_sets_do_not_leak       daily blocks
+training_sets    training_sets_have_no_suspects  daily warns
 """
 
 GRAPH = LOADED.resolve_asset_graph()

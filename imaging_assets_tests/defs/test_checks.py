@@ -17,6 +17,7 @@ from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.tables import RESIZED_IMAGES, TRAINING_SETS
 from imaging_assets_tests.builders import DAY, a_picture, a_pipeline, land, run_chain, state_labels
 from imaging_assets_tests.defs.in_process import EVERYTHING, a_short_history, checks_of, metadata_of, run_day
+from imaging_assets_tests.embedded.pictures import plain
 
 WARN, ERROR = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
 
@@ -25,6 +26,15 @@ WARN, ERROR = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
 def instance() -> Iterator[dg.DagsterInstance]:
     with a_short_history() as history:
         yield history
+
+
+def a_good_day(home: Path) -> Pipeline:
+    """Eight images each of two colours, all labelled; the pictures of a colour are alike, but no near-duplicates."""
+    pipeline = a_pipeline(home)
+    pictures = {f"{picture.tags[0]}-{n}.jpg": picture.data for n, picture in enumerate(plain(["red", "blue"], 8))}
+    land(pipeline, pictures)
+    state_labels(pipeline, {f"2026/03/02/{name}": name.partition("-")[0] for name in pictures})
+    return pipeline
 
 
 def three_images(home: Path) -> Pipeline:
@@ -55,10 +65,7 @@ def test_blobs_without_a_day_are_listed(tmp_path: Path, instance: dg.DagsterInst
 
 
 def test_a_good_day_passes_every_check(tmp_path: Path, instance: dg.DagsterInstance) -> None:
-    pipeline = three_images(tmp_path)
-    state_labels(pipeline, {"2026/03/02/a.jpg": "cat"})
-
-    told = checks_of(run_day(pipeline, DAY, instance, EVERYTHING))
+    told = checks_of(run_day(a_good_day(tmp_path), DAY, instance, [*EVERYTHING[:-1]]))
 
     assert {name: evaluation.passed for name, evaluation in told.items()} == {
         "raw_images_all_have_a_day": True,
@@ -69,11 +76,43 @@ def test_a_good_day_passes_every_check(tmp_path: Path, instance: dg.DagsterInsta
         "label_tags_are_spelt_one_way": True,
         "label_sources_say_something": True,
         "tagged_regions_lie_inside": True,
+        "training_sets_are_ready": True,
         "training_sets_do_not_leak": True,
+        "training_sets_have_no_suspects": True,
         "search_documents_are_accepted": True,
     }
-    assert told["resized_images_are_complete"].metadata["landed"].value == 3
-    assert told["training_sets_do_not_leak"].metadata["groups"].value == 1
+    assert told["resized_images_are_complete"].metadata["landed"].value == 16
+    assert told["training_sets_are_ready"].metadata["imbalance"].value == 1.0
+    assert told["training_sets_have_no_suspects"].metadata["labels_looked_at"].value == 16
+
+
+def test_a_training_set_that_is_not_ready_warns_with_what_each_tag_needs(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    pipeline = three_images(tmp_path)
+    state_labels(pipeline, {"2026/03/02/a.jpg": "cat", "2026/03/02/b.jpg": "dog"})
+
+    result = run_day(pipeline, DAY, instance, EVERYTHING)
+
+    check = checks_of(result)["training_sets_are_ready"]
+    assert result.success
+    assert (check.passed, check.severity) == (False, WARN)
+    assert [(row["tag"], row["have"], row["need"], row["problem"]) for row in rows_of(check, "readiness")] == [
+        ("cat", 1, 5, "has 1 of 5 images; no test image"),
+        ("dog", 1, 5, "has 1 of 5 images; no test image"),
+    ]
+    assert metadata_of(result)["training_sets"]["ready"] is False
+
+
+def test_a_label_that_looks_wrong_warns_with_the_image(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    pipeline = a_good_day(tmp_path)
+    state_labels(pipeline, {"2026/03/02/red-0.jpg": "blue"}, "wrong.csv")
+
+    result = run_day(pipeline, DAY, instance, [*EVERYTHING[:-1]])
+
+    check = checks_of(result)["training_sets_have_no_suspects"]
+    assert (check.passed, check.severity, check.metadata["suspects"].value) == (False, WARN, 1)
+    (row,) = rows_of(check, "suspect_labels")
+    assert (row["path"], row["label"], row["looks_like"]) == ("landing/2026/03/02/red-0.jpg", "blue", "red")
+    assert metadata_of(result)["training_sets"]["suspects"] == 1
 
 
 def test_resized_images_that_lack_a_landed_one_stop_the_day(tmp_path: Path, instance: dg.DagsterInstance) -> None:

@@ -79,6 +79,13 @@ def test_a_day_shows_its_contact_sheet_in_little_space(tmp_path: Path, instance:
     assert base64.b64decode(sheet.partition("base64,")[2].removesuffix(")"))[8:12] == b"WEBP"
 
 
+def test_a_training_shows_its_evaluation_in_pictures(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    told = metadata_of(run_day(a_labelled_day(tmp_path), DAY, instance, EVERYTHING))["training_iterations"]
+    for name in ("confusion_matrix", "precision_by_recall"):
+        assert told[name].startswith(f"![{name.replace('_', ' ')}](data:image/png;base64,")
+    assert {"tag", "test_images", "precision", "recall", "average_precision"} == told["per_tag"].records[0].data.keys()
+
+
 def test_a_second_run_reads_no_image_asks_nobody_and_says_unchanged(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     pipeline = a_labelled_day(tmp_path)
     run_day(pipeline, DAY, instance, EVERYTHING)

@@ -383,7 +383,7 @@ def test_a_label_reaches_the_image_by_the_next_run_and_a_later_word_wins(editabl
     say("dog")
     run_chain(pipeline)
     (hit,) = pipeline.index.query(SearchQuery(where=(Condition("name", "eq", ("20.jpg",)),))).hits
-    assert (hit.document["tags"], hit.document["label_source"]) == (["dog"], "csv")
+    assert (hit.document["tags"], hit.document["label_source"]) == (["dog"], "labels")
 
 
 def test_labels_of_many_images_share_a_file(editable: tuple[TestClient, Pipeline]) -> None:

@@ -1,15 +1,18 @@
 """Group *manifests*: what people said, which image it is about, and what may be trained on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 import polars as pl
 
 from imaging_assets.defs import metadata
 from imaging_assets.defs.partitions import DAILY, EVERY_DAY_SO_FAR
+from imaging_assets.stages.days import Days
 from imaging_assets.stages.manifests.label_report import OpenLine, lines_in_conflict, open_lines, rare_spellings, silent_sources
 from imaging_assets.stages.manifests.labels import expected_sources, refresh_labels
+from imaging_assets.stages.manifests.readiness import judge_readiness
 from imaging_assets.stages.manifests.sources import label_files
+from imaging_assets.stages.manifests.suspects import known_suspects, suspect_labels
 from imaging_assets.stages.manifests.tagged import tag_day
 from imaging_assets.stages.manifests.training_sets import gather_training_set
 from imaging_assets.stages.pipeline import Pipeline
@@ -26,30 +29,27 @@ def label_records(resized_images: dict[str, Manifest], pipeline: dg.ResourcePara
     return metadata.materialized(draft, metadata.of_labels(report))
 
 
-@dg.asset_check(asset=label_records)
-def label_records_find_their_images(label_records: Manifest, pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
-    """Every line of every label file names exactly one image; the others are listed with file, line and reason."""
-    return _none_listed(open_lines(pipeline.manifests.read(label_records, LABEL_RECORDS)))
-
-
-@dg.asset_check(asset=label_records)
-def label_records_do_not_conflict(label_records: Manifest, pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
-    """People agree on equal bytes; the statements that differ are listed, and their images are not trained on."""
-    return _none_listed(lines_in_conflict(pipeline.manifests.read(label_records, LABEL_RECORDS)))
-
-
-@dg.asset_check(asset=label_records)
-def label_tags_are_spelt_one_way(label_records: Manifest, pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
-    """No two tags differ in case only; the lines with the rarer spelling are listed."""
-    return _none_listed(rare_spellings(pipeline.manifests.read(label_records, LABEL_RECORDS)))
-
-
-@dg.asset_check(asset=label_records)
-def label_sources_say_something(label_records: Manifest, pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
-    """From every label source at least one statement could be read."""
+# One step for four checks: every step costs a tenth of a second in each day's run.
+@dg.multi_asset_check(
+    specs=[
+        dg.AssetCheckSpec(name, asset="label_records", description=description)
+        for name, description in {
+            "label_records_find_their_images": "Every line of every label file names exactly one image; the others are listed.",
+            "label_records_do_not_conflict": "People agree on equal bytes; statements that differ are listed and not trained on.",
+            "label_tags_are_spelt_one_way": "No two tags differ in case only; the lines with the rarer spelling are listed.",
+            "label_sources_say_something": "From every label source at least one statement could be read.",
+        }.items()
+    ],
+    ins={"label_records": dg.AssetIn("label_records")},
+)
+def label_records_checks(label_records: Manifest, pipeline: dg.ResourceParam[Pipeline]) -> Iterator[dg.AssetCheckResult]:
+    """What to look at in the label files, with file, line and reason."""
     rows = pipeline.manifests.read(label_records, LABEL_RECORDS)
+    yield _none_listed(open_lines(rows), "label_records_find_their_images")
+    yield _none_listed(lines_in_conflict(rows), "label_records_do_not_conflict")
+    yield _none_listed(rare_spellings(rows), "label_tags_are_spelt_one_way")
     silent = silent_sources(rows, expected_sources(pipeline, label_files(pipeline)))
-    return dg.AssetCheckResult(passed=not silent, metadata={"silent": silent})
+    yield dg.AssetCheckResult(passed=not silent, metadata={"silent": silent}, check_name="label_sources_say_something")
 
 
 @dg.asset(partitions_def=DAILY, group_name="manifests", kinds={"parquet"}, owners=["team:imaging"], io_manager_key="manifests")
@@ -86,7 +86,10 @@ def training_sets(
 ) -> dg.MaterializeResult[Draft]:
     """Every distinct labelled image of this and all earlier days, each for ever on its side of the split."""
     draft, report = gather_training_set(pipeline, context.partition_key, tagged_manifests)
-    return metadata.materialized(draft, metadata.of_training_set(report))
+    readiness = judge_readiness(pipeline.manifests.rows(draft), pipeline.training.min_images_per_tag)
+    suspects = suspect_labels(pipeline, draft) if draft.key == Days(pipeline).newest_tagged else None
+    facts = metadata.of_training_set(report) | metadata.of_readiness(readiness) | metadata.of_suspects(suspects)
+    return metadata.materialized(draft, facts)
 
 
 @dg.asset_check(asset=training_sets, partitions_def=DAILY, blocking=True)
@@ -99,9 +102,30 @@ def training_sets_do_not_leak(training_sets: Manifest, pipeline: dg.ResourcePara
     )
 
 
-def _none_listed(lines: Sequence[OpenLine]) -> dg.AssetCheckResult:
+def _none_listed(lines: Sequence[OpenLine], check: str | None = None) -> dg.AssetCheckResult:
     """A warning that lists lines of label files, passed when there are none."""
     facts: metadata.Metadata = {"open": dg.MetadataValue.int(len(lines))}
     if lines:
         facts["lines"] = metadata.table(["file", "line", "names", "reason"], lines)
-    return dg.AssetCheckResult(passed=not lines, severity=dg.AssetCheckSeverity.WARN, metadata=facts)
+    return dg.AssetCheckResult(passed=not lines, severity=dg.AssetCheckSeverity.WARN, metadata=facts, check_name=check)
+
+
+@dg.asset_check(asset=training_sets, partitions_def=DAILY)
+def training_sets_are_ready(training_sets: Manifest, pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
+    """Two tags or more, each with images enough to learn from and to judge on, and none drowned by another."""
+    rows = pipeline.manifests.read(training_sets, TRAINING_SETS)
+    readiness = judge_readiness(rows, pipeline.training.min_images_per_tag)
+    return dg.AssetCheckResult(
+        passed=readiness.ready, severity=dg.AssetCheckSeverity.WARN, metadata=metadata.of_readiness(readiness)
+    )
+
+
+@dg.asset_check(asset=training_sets, partitions_def=DAILY)
+def training_sets_have_no_suspects(training_sets: Manifest, pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
+    """A model that saw neither an image nor its near-duplicates agrees with every label; looked at in the newest set only."""
+    suspects = known_suspects(pipeline, training_sets.key)
+    return dg.AssetCheckResult(
+        passed=not (suspects and suspects.found),
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata=metadata.of_suspects(suspects),
+    )

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from PIL import ExifTags, Image, JpegImagePlugin
+from PIL import AvifImagePlugin, ExifTags, Image, JpegImagePlugin
 
 from imaging_assets.errors import UnreadableImageError
 from imaging_assets.policies import Resize
@@ -22,9 +22,11 @@ warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 Image.init()  # otherwise a format is unknown until Pillow happens to load its plug-in
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # images are worked on side by side; a decoder's own threads would only take memory
 with suppress(ImportError):  # the extra `heic`
     import pi_heif
 
+    pi_heif.options.DECODE_THREADS = 1
     pi_heif.register_heif_opener()
 
 FORMATS = tuple(name for name in ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "HEIF") if name in Image.OPEN)

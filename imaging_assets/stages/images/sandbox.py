@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import IO, Any
 
@@ -140,10 +141,12 @@ def _serve(memory: int) -> None:
 
 
 def _limit_memory(memory: int) -> None:
-    with suppress(ImportError, ValueError, OSError):  # Windows has no such limit
+    """Let the process take so much more address space than the libraries took when they were loaded."""
+    with suppress(ImportError, ValueError, OSError):  # only Linux has all of it
         import resource  # noqa: PLC0415
 
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+        taken = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (taken + memory, taken + memory))
 
 
 if __name__ == "__main__":

@@ -3,8 +3,10 @@
 Belongs here: scores and the verdict, pure. Does not: asking a model (`stages/predictions.py`), publishing (`registry`).
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from imaging_assets.policies import Training
 from imaging_assets.records.models import Evaluation, ModelKind, TagScore, TrainingImage, Verdict
@@ -40,8 +42,37 @@ def evaluate(model_id: str, kind: ModelKind, images: Sequence[TrainingImage], sc
     answers = {image.sha256: _answer(kind, scored.get(image.sha256)) for image in images}
     right = sum(answers[image.sha256] == frozenset(image.tags) for image in images)
     tags = sorted({tag for image in images for tag in image.tags})
-    per_tag = tuple(_tag_score(tag, images, answers) for tag in tags)
-    return Evaluation(model_id, len(images), right / len(images) if images else 0.0, per_tag)
+    curves = {tag: precision_recall(tag, images, scored) for tag in tags}
+    return Evaluation(
+        model_id,
+        len(images),
+        right / len(images) if images else 0.0,
+        tuple(_tag_score(tag, images, answers, curves[tag]) for tag in tags),
+        _confusion(images, answers) if kind == "multiclass" else {},
+        curves,
+    )
+
+
+def precision_recall(tag: str, images: Sequence[TrainingImage], scored: Mapping[str, Scored]) -> tuple[tuple[float, float], ...]:
+    """(recall, precision) of a tag at each threshold that some image's probability sets, the highest first.
+
+    An image about which the model said nothing of the tag is never found, so the curve may end before all are.
+    """
+    having = sum(tag in image.tags for image in images)
+    answered: Counter[float] = Counter()
+    right: Counter[float] = Counter()
+    for image in images:
+        answer = scored.get(image.sha256, Scored(()))
+        probability = max((found.probability for found in answer.predictions if found.tag == tag), default=None)
+        if probability is not None:
+            answered[probability] += 1
+            right[probability] += tag in image.tags
+    points = []
+    so_far, found = 0, 0
+    for threshold in sorted(answered, reverse=True):
+        so_far, found = so_far + answered[threshold], found + right[threshold]
+        points.append((found / having if having else 0.0, found / so_far))
+    return tuple(points)
 
 
 def judge(challenger: Evaluation, champion: Evaluation | None, policy: Training) -> Judgement:
@@ -71,8 +102,21 @@ def _answer(kind: ModelKind, scored: Scored | None) -> frozenset[str]:
     return frozenset(prediction.tag for prediction in scored.predictions if prediction.probability >= MULTILABEL_THRESHOLD)
 
 
-def _tag_score(tag: str, images: Sequence[TrainingImage], answers: Mapping[str, frozenset[str]]) -> TagScore:
+def _confusion(images: Sequence[TrainingImage], answers: Mapping[str, frozenset[str]]) -> dict[tuple[str, str], int]:
+    pairs = ((image.tags[0], next(iter(answers[image.sha256]), "")) for image in images)
+    return dict(sorted(Counter(pairs).items()))
+
+
+def _tag_score(
+    tag: str, images: Sequence[TrainingImage], answers: Mapping[str, frozenset[str]], curve: Sequence[tuple[float, float]]
+) -> TagScore:
     having = [image for image in images if tag in image.tags]
     answered = [image for image in images if tag in answers[image.sha256]]
     right = sum(tag in image.tags for image in answered)
-    return TagScore(tag, len(having), right / len(answered) if answered else 0.0, right / len(having) if having else 0.0)
+    return TagScore(
+        tag,
+        len(having),
+        right / len(answered) if answered else 0.0,
+        right / len(having) if having else 0.0,
+        sum((recall - before) * precision for (before, _), (recall, precision) in pairwise([(0.0, 1.0), *curve])),
+    )

@@ -8,7 +8,7 @@ crash the same training is adopted, and a set that was trained before is never t
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +21,7 @@ from imaging_assets.records.manifests import Region
 from imaging_assets.records.models import Evaluation, PublishedModel, TrainedModel, TrainingImage
 from imaging_assets.stages.digests import digest
 from imaging_assets.stages.models.evaluation import Judgement, evaluate, judge
+from imaging_assets.stages.models.pictures import draw
 from imaging_assets.stages.models.registry import Clock, Registry, now_utc
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.predictions import score_images
@@ -35,7 +36,11 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class IterationReport:
-    """The last row of the day, told for people; `trained` says whether a training ran now, `published` what serves since then."""
+    """The last row of the day, told for people.
+
+    `trained` says whether a training ran now, `published` what serves since then; `evaluation` and its `pictures` (PNG by name) are there
+    when a model was judged now.
+    """
 
     iterations: int
     trained: bool
@@ -49,6 +54,7 @@ class IterationReport:
     seconds: float
     published: PublishedModel | None
     evaluation: Evaluation | None
+    pictures: Mapping[str, bytes]
 
 
 def iteration_inputs(pipeline: Pipeline, training_set: Manifest, newest: str) -> str:
@@ -276,4 +282,5 @@ def _report(
         seconds=last.get("seconds") or 0.0,
         published=published,
         evaluation=evaluation,
+        pictures=draw(evaluation) if evaluation else {},
     )

@@ -1,19 +1,25 @@
-"""The queues of many days as one list for people.
+"""The queues of many days, and the suspects of the newest training set, as one list for people.
 
 Belongs here: merging, and leaving out what was settled since. Does not: a day's queue (`queues`), the files (`tasks`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
+
+import polars as pl
 
 from imaging_assets.records.models import ClassificationKind
 from imaging_assets.stages.manifests.confirmed import confirmed, statements_about
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.review.ranking import REASONS, Question, interleave
-from imaging_assets.stages.tables import REVIEW_QUEUES, TRAINING_SETS
+from imaging_assets.stages.state import ALL
+from imaging_assets.stages.tables import RESIZED_IMAGES, REVIEW_QUEUES, TRAINING_SETS, label_suspects
 
 Row = dict[str, Any]
+
+_SECOND_OPINION = "second opinion"
+"""In place of a model's id: formed before any training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,7 @@ def merge_queues(pipeline: Pipeline, *, since: str = "", until: str = "", top: i
     """
     manifests = pipeline.manifests.newest(REVIEW_QUEUES.asset)
     days = [day for day in sorted(manifests, reverse=True) if day >= since and (not until or day <= until)]
-    asked: dict[str, Row] = {}
+    asked = {row["sha256"]: row for row in _suspects(pipeline, since, until)}
     for day in days:  # newest first: an image that lies on several days is asked about as of the newest
         for row in pipeline.manifests.read(manifests[day], REVIEW_QUEUES).iter_rows(named=True):
             asked.setdefault(row["sha256"], row | {"day": day})
@@ -60,6 +66,35 @@ def merge_queues(pipeline: Pipeline, *, since: str = "", until: str = "", top: i
         tags=_tags(pipeline, rows),
         kind="multilabel" if any(row["kind"] == "multilabel" for row in rows) else "multiclass",
     )
+
+
+def _suspects(pipeline: Pipeline, since: str, until: str) -> Iterator[Row]:
+    """Suspect labels of the newest training set, as rows of a queue."""
+    table = label_suspects(pipeline.embedder.dimensions)
+    manifest = pipeline.manifests.look_up(table.asset, ALL)
+    if manifest is None:
+        return
+    looked_at = pipeline.manifests.read(manifest, table)
+    suspects = looked_at.filter(pl.col("suspect") & (pl.col("day") >= since) & ((pl.col("day") <= until) if until else True))
+    kind = "multilabel" if looked_at.filter(pl.col("tags").list.len() > 1).height else "multiclass"
+    resized = pipeline.manifests.newest(RESIZED_IMAGES.asset)
+    for (day,), of_day in suspects.group_by("day", maintain_order=True):
+        if day not in resized:
+            continue
+        images = {row["sha256"]: row for row in pipeline.manifests.read(resized[day], RESIZED_IMAGES).iter_rows(named=True)}
+        for row in of_day.filter(pl.col("sha256").is_in(list(images))).iter_rows(named=True):
+            image = images[row["sha256"]]
+            yield {
+                **{name: row[name] for name in ("sha256", "path", "day", "tags")},
+                "resized": image["resized"],
+                "width": image["resized_width"],
+                "height": image["resized_height"],
+                "reason": "label doubted",
+                "score": row["lead"],
+                "predictions": [{"tag": tag, "probability": row["probability"], "box": None} for tag in row["looks_like"]],
+                "kind": kind,
+                "model_id": _SECOND_OPINION,
+            }
 
 
 def _still_open(pipeline: Pipeline, asked: dict[str, Row]) -> list[Row]:

@@ -1,8 +1,9 @@
 """Models: every iteration, the champion, and how each did on its test images.
 
-Belongs here: laying out iterations and curves. Does not: computing them (`stages/models`).
+Belongs here: laying out iterations and evaluations. Does not: computing them (`stages/models`).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
@@ -10,8 +11,9 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from imaging_assets.errors import UsageError
-from imaging_assets.stages.models.curves import Curves, Point, read_curves
+from imaging_assets.records.models import Evaluation
 from imaging_assets.stages.models.registry import Registry
+from imaging_assets.stages.models.remembered import WrongAnswer, remembered_evaluation
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.tables import RESIZED_IMAGES, TRAINING_ITERATIONS
 from imaging_assets.web.gallery.pages import page
@@ -35,15 +37,16 @@ def models(request: Request, model: str = "") -> Response:
     if model and model not in trained:
         raise UsageError(f"There is no trained model {model[:80]!r}. Choose one of the list.")
     row = trained.get(chosen)
-    curves = read_curves(pipeline, chosen, row["kind"]) if row else None
+    found = remembered_evaluation(pipeline, chosen, row["kind"]) if row else None
     facts = {
         "published": published,
         "iterations": iterations,
         "trained": list(reversed(trained.values())),
         "chosen": row,
-        "curves": curves,
-        "plots": _plots(curves) if curves else {},
-        "missed": _missed(pipeline, curves) if curves else [],
+        "evaluation": found[0] if found else None,
+        "confusion": _confusion(found[0]) if found else (),
+        "plots": {tag: _line(points) for tag, points in found[0].curves.items() if points} if found else {},
+        "missed": _missed(pipeline, found[1][:_SHOWN_MISSES]) if found else [],
     }
     return page(request, "models.html", facts)
 
@@ -58,19 +61,22 @@ def _iterations(pipeline: Pipeline) -> list[dict[str, Any]]:
     return rows
 
 
-def _plots(curves: Curves) -> dict[str, str]:
-    """Precision over recall as points of an SVG of 100 x 100, by tag."""
-    return {tag: _line(points) for tag, points in curves.points.items() if points}
+def _confusion(evaluation: Evaluation) -> list[tuple[str, list[tuple[str, int]]]]:
+    """A row per tag that images have: how often each tag was the answer; "" is no answer."""
+    tags = sorted({tag for tag, _ in evaluation.confusion})
+    answers = sorted({*tags, *(answer for _, answer in evaluation.confusion)})
+    return [(tag, [(answer, evaluation.confusion.get((tag, answer), 0)) for answer in answers]) for tag in tags]
 
 
-def _line(points: tuple[Point, ...]) -> str:
-    first = f"0,{_PLOT * (1 - points[0].precision):.1f}"
-    return " ".join([first, *(f"{_PLOT * point.recall:.1f},{_PLOT * (1 - point.precision):.1f}" for point in points)])
+def _line(points: Sequence[tuple[float, float]]) -> str:
+    """Precision over recall as points of an SVG of 100 x 100."""
+    begun = [(0.0, points[0][1]), *points]
+    return " ".join(f"{_PLOT * recall:.1f},{_PLOT * (1 - precision):.1f}" for recall, precision in begun)
 
 
-def _missed(pipeline: Pipeline, curves: Curves) -> list[dict[str, Any]]:
-    """The surest wrong answers, with their pictures where those are still there."""
-    wanted = {sha256: (tags, answer, probability) for sha256, tags, answer, probability in curves.missed[:_SHOWN_MISSES]}
+def _missed(pipeline: Pipeline, wrong: Sequence[WrongAnswer]) -> list[dict[str, Any]]:
+    """Wrong answers with their pictures, where those are still there."""
+    wanted = {sha256: (tags, answer, probability) for sha256, tags, answer, probability in wrong}
     found: dict[str, dict[str, Any]] = {}
     landing, thumbnails = f"{pipeline.places.landing}/", f"{pipeline.places.thumbnails}/"
     for manifest in pipeline.manifests.newest(RESIZED_IMAGES.asset).values():

@@ -24,10 +24,12 @@ from imaging_assets_tests.builders import a_picture
 
 TIFF = a_picture(kind="TIFF")
 
+needs_signals = pytest.mark.skipif(os.name != "posix", reason="a process can neither be stopped nor told why it ended there")
+
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    sandbox = Sandbox(Resize(decoder_seconds=20))
+    sandbox = Sandbox(Resize())
     yield sandbox
     sandbox.close()
 
@@ -76,20 +78,21 @@ def test_what_is_wrong_with_an_image_is_told_across_processes(sandbox: Sandbox) 
     assert sandbox.encode(TIFF).status == "resized"
 
 
-def test_a_decoder_that_hangs_costs_one_image() -> None:
-    sandbox = Sandbox(Resize(decoder_seconds=3))
-    assert sandbox.encode(TIFF).status == "resized"
-    os.kill(the_worker(sandbox)._process.pid, signal.SIGSTOP)
-    started = time.monotonic()
+@needs_signals
+def test_a_decoder_that_hangs_costs_one_image(sandbox: Sandbox) -> None:
+    sandbox.encode(TIFF)
+    worker = the_worker(sandbox)
+    worker._limits = Resize(decoder_seconds=1)  # which a start alone may take on a busy machine
+    os.kill(worker._process.pid, signal.SIGSTOP)
 
-    with pytest.raises(UnreadableImageError, match="decoder took too long: more than 3 s"):
+    with pytest.raises(UnreadableImageError, match="decoder took too long: more than 1 s"):
         sandbox.encode(TIFF)
 
-    assert time.monotonic() - started < 15
+    assert worker._process.poll() is not None
     assert sandbox.encode(TIFF).status == "resized"
-    sandbox.close()
 
 
+@needs_signals
 def test_a_decoder_that_dies_costs_one_image(sandbox: Sandbox) -> None:
     sandbox.encode(TIFF)
     worker = the_worker(sandbox)._process
@@ -102,6 +105,7 @@ def test_a_decoder_that_dies_costs_one_image(sandbox: Sandbox) -> None:
     assert sandbox.encode(TIFF).status == "resized"
 
 
+@needs_signals
 def test_a_decoder_that_dies_at_work_costs_one_image(sandbox: Sandbox) -> None:
     sandbox.encode(TIFF)
     worker = the_worker(sandbox)._process

@@ -1,11 +1,14 @@
 """The judge."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score
 
 from imaging_assets.policies import Training
 from imaging_assets.records.models import Evaluation, TagScore, TrainingImage
 from imaging_assets.records.predictions import Prediction, Scored
-from imaging_assets.stages.models.evaluation import evaluate, judge
+from imaging_assets.stages.models.evaluation import evaluate, judge, precision_recall
 
 
 def an_image(name: str, *tags: str) -> TrainingImage:
@@ -31,7 +34,8 @@ def test_the_most_probable_tag_is_the_answer_when_images_have_one_tag_each() -> 
     }
     found = evaluate("m", "multiclass", images, scored)
     assert (found.model_id, found.images, found.accuracy) == ("m", 4, 0.75)
-    assert found.per_tag == (TagScore("cat", 2, 1.0, 0.5), TagScore("dog", 2, 2 / 3, 1.0))
+    assert found.per_tag == (TagScore("cat", 2, 1.0, 0.5, 1.0), TagScore("dog", 2, 2 / 3, 1.0, 0.5 * 0.5 + 0.5 * 2 / 4))
+    assert found.confusion == {("cat", "cat"): 1, ("cat", "dog"): 1, ("dog", "dog"): 2}
 
 
 def test_all_tags_of_a_half_and_more_are_the_answer_when_images_have_several() -> None:
@@ -44,13 +48,39 @@ def test_all_tags_of_a_half_and_more_are_the_answer_when_images_have_several() -
     }
     found = evaluate("m", "multilabel", images, scored)
     assert found.accuracy == 0.25
-    assert found.per_tag == (TagScore("cat", 3, 2 / 3, 2 / 3), TagScore("pet", 3, 1.0, 2 / 3))
+    assert found.per_tag == (TagScore("cat", 3, 2 / 3, 2 / 3, 2 / 3), TagScore("pet", 3, 1.0, 2 / 3, 1.0))
+    assert found.confusion == {}
 
 
 @pytest.mark.parametrize("scored", [{}, {"a": Scored(())}, {"a": Scored((), error="broken")}])
 def test_an_image_without_an_answer_counts_as_wrong(scored: dict[str, Scored]) -> None:
     found = evaluate("m", "multiclass", [an_image("a", "cat")], scored)
     assert (found.accuracy, found.per_tag) == (0.0, (TagScore("cat", 1, 0.0, 0.0),))
+
+
+def test_an_image_without_an_answer_is_a_column_of_its_own() -> None:
+    assert evaluate("m", "multiclass", [an_image("a", "cat")], {}).confusion == {("cat", ""): 1}
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["cat", "dog"]), st.integers(0, 10).map(lambda tenths: tenths / 10)), min_size=1, max_size=40
+    )
+)
+def test_average_precision_is_what_scikit_learn_makes_of_it(facts: list[tuple[str, float]]) -> None:
+    images = [an_image(str(number), tag) for number, (tag, _) in enumerate(facts)]
+    scored = {str(number): answering(("cat", sure), ("dog", 1 - sure)) for number, (_, sure) in enumerate(facts)}
+    found = {score.tag: score.average_precision for score in evaluate("m", "multiclass", images, scored).per_tag}
+    truth = [tag == "cat" for tag, _ in facts]
+    assert "cat" in found or not any(truth)
+    if any(truth):
+        assert found["cat"] == pytest.approx(average_precision_score(truth, [sure for _, sure in facts]))
+
+
+def test_a_curve_ends_where_the_model_said_no_more() -> None:
+    images = [an_image("a", "cat"), an_image("b", "dog"), an_image("c", "cat")]
+    scored = {"a": answering(("cat", 0.9)), "b": answering(("cat", 0.8)), "c": answering(("dog", 0.8))}
+    assert precision_recall("cat", images, scored) == ((0.5, 1.0), (0.5, 0.5))
 
 
 def test_without_test_images_accuracy_is_zero() -> None:

@@ -7,8 +7,10 @@ import pytest
 from imaging_assets.stages.models.registry import Registry
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.review.export import merge_queues
+from imaging_assets.stages.review.tasks import label_studio_tasks
 from imaging_assets_tests.builders import DAY, a_pipeline
 from imaging_assets_tests.stages.manifests.days import NEXT_DAY, follow_labels, sha, tag, write_labels
+from imaging_assets_tests.stages.manifests.looks import a_suspected_day, cats_and_dogs
 from imaging_assets_tests.stages.review.days import a_predicted_day, queue
 
 FIRST = {"half": {"cat": 0.5, "dog": 0.5}, "sure": {"cat": 0.98, "dog": 0.02}, "doubted": {"cat": 0.97, "dog": 0.03}}
@@ -95,3 +97,20 @@ def test_one_multilabel_model_makes_the_list_multilabel(tmp_path: Path) -> None:
     a_predicted_day(made, tmp_path, FIRST)
     queue(made)
     assert merge_queues(made).kind == "multilabel"
+
+
+def test_suspects_of_the_training_set_are_asked_about_until_they_are_confirmed(tmp_path: Path) -> None:
+    pipeline = a_pipeline(tmp_path)
+    a_suspected_day(pipeline, tmp_path, cats_and_dogs(wrong=1))
+    found = merge_queues(pipeline)
+    assert [(row["path"].rpartition("/")[2], row["reason"], row["tags"]) for row in found.rows] == [
+        ("cat 0.jpg", "label doubted", ["dog"])
+    ]
+    (row,) = found.rows
+    assert [prediction["tag"] for prediction in row["predictions"]] == ["cat"]
+    assert label_studio_tasks(found.rows, "{path}")[0]["predictions"][0]["result"][0]["value"] == {"choices": ["cat"]}
+    assert merge_queues(pipeline, until="2026-03-01").rows == ()
+
+    write_labels(tmp_path, "second look.csv", "cat 0.jpg,dog\n", hours=1)
+    follow_labels(pipeline)
+    assert merge_queues(pipeline).rows == ()

@@ -1,0 +1,1 @@
+"""What is handed out: wheel and source archive, their metadata, and the licences of what they bring along."""
