@@ -46,9 +46,10 @@ THIRD_PARTIES: dict[str, set[str]] = {
     "backends": set(),
     "defs": {"dagster", "dagster_azure", "numpy", "polars", "pydantic", "typing_extensions"},
     "definitions": {"dagster"},
-    "web": {"fastapi"},
+    "web": {"fastapi", "starlette", "jinja2", "prometheus_client", "pybase64", "pydantic", "pydantic_core", "typing_extensions"}
+    | PILLOW_AND_TABLES,
     "demo": PILLOW_AND_TABLES | {"sklearn"},
-    "cli": {"typer", "rich", "numpy", "polars"},
+    "cli": {"typer", "rich", "numpy", "polars", "uvicorn"},
 }
 DAGSTER_IN_CLI = {"cli/history.py", "cli/runs.py"}
 """Where the command line may import Dagster, late."""

@@ -170,6 +170,20 @@ def ui(
 
 
 @app.command()
+def serve(
+    context: typer.Context,
+    port: Annotated[int | None, typer.Option("--port", metavar="PORT", help="Port to listen on instead of `serve.port`.")] = None,
+    host: Annotated[
+        str | None, typer.Option("--host", metavar="HOST", help="Address to listen on instead of `serve.host`.")
+    ] = None,
+) -> None:
+    """Start the gallery, and the custom skill for Azure AI Search."""
+    from imaging_assets.cli.serve import serve as start  # noqa: PLC0415
+
+    start(context.obj, host, port)
+
+
+@app.command()
 def search(
     context: typer.Context,
     text: Annotated[str, typer.Argument(metavar="TEXT", help="Words to find; nothing finds everything.")] = "",
