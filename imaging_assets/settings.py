@@ -23,8 +23,10 @@ from typing_extensions import override
 from imaging_assets.errors import SettingsError
 from imaging_assets.policies import (
     Azure,
+    Catalog,
     CustomVision,
     Deletions,
+    Insights,
     Labels,
     Partitions,
     Places,
@@ -33,6 +35,7 @@ from imaging_assets.policies import (
     Rollout,
     Sensors,
     Training,
+    Vision,
 )
 
 PROJECT_FILE = Path("imaging.toml")
@@ -68,6 +71,9 @@ class Settings(BaseSettings):
     partitions: Partitions = Partitions()
     places: Places = Places()
     resize: Resize = Resize()
+    insights: Insights = Insights()
+    vision: Vision = Vision()
+    catalog: Catalog = Catalog()
     labels: Labels = Labels()
     training: Training = Training()
     rollout: Rollout = Rollout()
