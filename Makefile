@@ -19,7 +19,7 @@ digits: .venv/ready ## The same with 1,797 handwritten digits
 ui: .venv/ready ## Dagster's web interface over what the demo left
 	@$(BIN)/imaging-assets ui
 
-azure-local: .venv/azurite/ready ## The demo through profile azure, over Azurite and a local search service
+azure-local: .venv/azurite/ready ## The demo through profile azure, over Azurite and local services
 	@$(BIN)/python -m imaging_assets_tests.azure.local
 
 test: .venv/dev .venv/azurite/ready check ## Set up, lint, type check, and the default tests

@@ -54,6 +54,9 @@ REMEMBERED_FILE = "imaging.toml"
 OTHER_NAMES = {
     "BLOB_CONNECTION_STRING": ("azure", "connection_string", {"connection_string", "account_url"}),
     "CONTAINER": ("azure", "container", {"container"}),
+    "ENDPOINT": ("custom_vision", "endpoint", {"endpoint"}),
+    "PROJECT": ("custom_vision", "project", {"project"}),
+    "TRAINING_KEY": ("custom_vision", "training_key", {"training_key"}),
 }
 """Variables that older systems of this kind were set up with: group, setting, and what of ours makes it count for nothing."""
 
