@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from imaging_assets import settings as settings_module
 from imaging_assets.errors import SettingsError
 from imaging_assets.settings import Settings, load_settings, remember_start
 from imaging_assets_tests.cli.command_line import clean_environment
@@ -83,6 +84,52 @@ def test_the_remembered_start_is_written_once_and_moves_back_only(tmp_path: Path
     assert remember_start(settings, date(2026, 3, 1)).partitions.start == date(2026, 3, 1)
 
 
+OTHER_NAMES = {
+    "BLOB_CONNECTION_STRING": "AccountName=old;AccountKey=a2V5",
+    "CONTAINER": "old-container",
+    "ENDPOINT": "https://old.cognitiveservices.azure.com",
+    "PROJECT": "old project",
+    "TRAINING_KEY": "0ld-k3y",
+}
+
+
+def test_variables_of_older_systems_count_in_profile_azure_alone_and_are_told_without_values(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    assert settings_module.OTHER_NAMES.keys() == OTHER_NAMES.keys()
+    for name, value in OTHER_NAMES.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    assert load_settings().azure.container == "imaging"
+    monkeypatch.setenv("IMAGING_PROFILE", "azure")
+    settings_module._tell.cache_clear()
+
+    taken = load_settings()
+
+    azure, vision = taken.azure, taken.custom_vision
+    assert (azure.container, vision.endpoint, vision.project) == ("old-container", OTHER_NAMES["ENDPOINT"], "old project")
+    assert azure.connection_string is not None
+    assert vision.training_key is not None
+    assert azure.connection_string.get_secret_value() == OTHER_NAMES["BLOB_CONNECTION_STRING"]
+    assert vision.training_key.get_secret_value() == "0ld-k3y"
+    told = [record.getMessage() for record in caplog.records]
+    assert all(any(name in text for text in told) for name in OTHER_NAMES)
+    assert not any(value in caplog.text for value in OTHER_NAMES.values())
+
+
+def test_our_own_settings_win_over_variables_of_older_systems(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, value in OTHER_NAMES.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("IMAGING_AZURE__CONTAINER", "ours")
+    file = tmp_path / "imaging.toml"
+    file.write_text('profile = "azure"\n[azure]\naccount_url = "https://ours.blob.core.windows.net"\n')
+
+    azure = load_settings(file).azure
+
+    assert (azure.container, azure.account_url) == ("ours", "https://ours.blob.core.windows.net")
+    assert azure.connection_string is None
+
+
 def test_every_fault_is_told_at_once_and_no_value(tmp_path: Path) -> None:
     file = tmp_path / "imaging.toml"
     file.write_text('colour = "s3cr3t"\n[resize]\nmax_edge = "s3cr3t"\n[partitions]\ntimezone = "s3cr3t"\n')
@@ -111,3 +158,41 @@ def undescribed(group: type[BaseModel]) -> list[str]:
 def test_this_module_reads_no_environment_of_its_own() -> None:
     tree = ast.parse(Path(__file__).read_text("utf-8"))
     assert "environ" not in {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+
+
+OLD = """
+import sys
+from imaging_assets.errors import SettingsError
+from imaging_assets.settings import load_settings, with_old_serve_variables
+try:
+    settings, told = with_old_serve_variables(load_settings())
+    print(settings.serve.key, settings.serve.debug, settings.serve.port, told)
+except SettingsError as error:
+    print(error)
+"""
+
+
+def old_serve_variables(folder: Path, **variables: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", OLD], cwd=folder, env=clean_environment(variables), capture_output=True, text=True, check=False
+    )
+    return done.stdout + done.stderr
+
+
+def test_the_old_power_skills_variables_count_where_ours_are_not_set_and_each_use_is_told(tmp_path: Path) -> None:
+    told = old_serve_variables(tmp_path, KEY="k3y", DEBUG="False", WEBSITES_PORT="5000", IMAGING_SERVE__PORT="81")
+    assert told.startswith("********** False 81 [")
+    assert "KEY is used for serve.key; its name here is IMAGING_SERVE__KEY." in told
+    assert "DEBUG is used" in told
+    assert "WEBSITES_PORT" not in told
+    assert "k3y" not in told
+
+
+def test_an_old_variable_that_cannot_be_used_is_named_without_its_value(tmp_path: Path) -> None:
+    told = old_serve_variables(tmp_path, DEBUG="s3cr3t")
+    assert "The variable DEBUG cannot be used" in told
+    assert "s3cr3t" not in told
+
+
+def test_other_commands_do_not_look_at_the_old_variables(tmp_path: Path) -> None:
+    assert read(tmp_path, KEY="k3y", WEBSITES_PORT="x")["serve"]["key"] is None
