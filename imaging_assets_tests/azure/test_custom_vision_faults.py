@@ -278,4 +278,4 @@ def test_errors_of_ours_are_what_leaves_the_package(world: World) -> None:
     connection = a_connection(world.policy)
     with pytest.raises(ImagingError):
         connection.calls.make("other", "read nothing", lambda: connection.training.get_tags(str(UUID(int=0))))
-    assert connection.calls.made == 1
+    assert world.server.total == 1

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imaging_assets.errors import SettingsError, TrainingError
+from imaging_assets.errors import ServiceError, SettingsError, TrainingError
 from imaging_assets.records.models import TrainingImage
 from imaging_assets_tests.azure.custom_vision import World
 from imaging_assets_tests.azure.custom_vision_server import CustomVisionServer
@@ -238,3 +238,21 @@ def test_an_unknown_domain_is_told_with_those_there_are(server: CustomVisionServ
     with pytest.raises(SettingsError, match=r"custom_vision.domain 'Cats'.*Take one of: Food, General, General \(compact\)\."):
         world.train()
     assert not server.service.projects
+
+
+def test_outcomes_are_matched_by_order_when_the_service_tells_no_names(server: CustomVisionServer, tmp_path: Path) -> None:
+    server.service.tells_names = False
+    world = World(server, tmp_path, plain(COLOURS, 6))
+    server.service.image_statuses = {world.images[3].sha256: ["ErrorImageFormat"]}
+    world.train()
+    held = {image.sha256 for image in world.images if image is not world.images[3]}
+    assert world.tags_held().keys() == held
+    world.train(world.images[:-1], "m2")
+    assert world.tags_held().keys() == held - {world.images[-1].sha256}
+
+
+def test_two_tags_that_differ_in_case_alone_are_told(server: CustomVisionServer, tmp_path: Path) -> None:
+    world = World(server, tmp_path, plain(["red", "blue"], 6))
+    images = [replace(image, tags=("Red",)) if image.tags == ("blue",) else image for image in world.images]
+    with pytest.raises(ServiceError, match=r"make tag 'red'.*BadRequestTagNameNotUnique"):
+        world.train(images)

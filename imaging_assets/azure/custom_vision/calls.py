@@ -81,15 +81,10 @@ class Throttle:
 
 
 class Calls:
-    """Makes the calls of one process to one pair of resources.
-
-    Attributes:
-        made: Calls made so far, repeats included.
-    """
+    """Makes the calls of one process to one pair of resources."""
 
     def __init__(self, tier: str, *, tries: int = 6, clock: Clock | None = None) -> None:
         self.clock = clock or Clock()
-        self.made = 0
         self._tries = tries
         self._throttles = {kind: Throttle(pace, self.clock) for kind, pace in CALLS_PER_SECOND[tier].items()}
 
@@ -119,7 +114,6 @@ class Calls:
         renewed = False
         for attempt in range(1, self._tries + 1):
             self._throttles[kind].wait()
-            self.made += 1
             try:
                 return call()
             except (ClientException, RequestException, AzureError) as error:

@@ -65,9 +65,11 @@ class Project:
                 kind = "Negative" if negative else "Regular"
                 return self._training.create_tag(self.id, name, description=description or None, type=kind)
             except sdk.CustomVisionErrorException as error:
-                if getattr(error.error, "code", "") != "BadRequestTagNameNotUnique":
+                there = getattr(error.error, "code", "") == "BadRequestTagNameNotUnique"
+                same = [tag for tag in self._training.get_tags(self.id) if tag.name == name] if there else []
+                if not same:
                     raise
-                return next(tag for tag in self._training.get_tags(self.id) if tag.name == name)
+                return same[0]
 
         return tag_of(self._make(f"make tag {name!r}", make))
 
@@ -119,8 +121,10 @@ class Project:
             lambda: self._training.create_images_from_files(self.id, batch),
             not_again=_TOO_BIG if len(images) > 1 else (),
         )
-        # The service names files in quotes; answers are matched by that, whatever their order.
+        # The service tells the files' names, in quotes; the order is only relied on should it one day not.
         told = {str(result.source_url).strip('"'): result for result in answer.images}
+        if len(answer.images) == len(images) and "0" not in told:
+            return [uploaded_of(result) for result in answer.images]
         return [uploaded_of(told.get(str(number))) for number in range(len(images))]
 
     def delete_images(self, ids: Sequence[str]) -> None:

@@ -74,7 +74,6 @@ class Iteration:
     publish_target: str
     created: str
     training_type: str
-    budget_hours: int
     minutes: int
     error: str
 
@@ -123,7 +122,6 @@ def iteration_of(found: Any) -> Iteration:
         publish_target=found.original_publish_resource_id or "",
         created=found.created.isoformat() if found.created else "",
         training_type=str(found.training_type or "Regular"),
-        budget_hours=found.reserved_budget_in_hours or 0,
         minutes=found.training_time_in_minutes or 0,
         error=found.training_error_details or "",
     )

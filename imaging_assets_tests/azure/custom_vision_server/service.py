@@ -179,6 +179,7 @@ class Service:
         fail_training: Why the next trainings fail, one each.
         image_statuses: What becomes of an upload, by sha256 of the bytes, instead of the natural outcome; one entry per try.
         poison: Digests of bytes that let a whole upload be refused.
+        tells_names: Whether the answer to an upload names the files, as it does.
         prediction_resource: The only resource iterations can be published to.
     """
 
@@ -190,6 +191,7 @@ class Service:
         self.fail_training: list[str] = []
         self.image_statuses: dict[str, list[str]] = {}
         self.poison: set[str] = set()
+        self.tells_names = True
 
     def project(self, project_id: str) -> Project:
         """Raises Refusal."""
@@ -214,7 +216,7 @@ class Service:
         """A new tag; names are unique, there is one negative tag at most and none in detection."""
         if len(project.tags) >= self.limits.tags:
             raise Refusal("BadRequestExceedTagPerProjectLimit", f"Number of tags exceeds the limit of {self.limits.tags}.")
-        if any(tag.name == name for tag in project.tags.values()):
+        if any(tag.name.lower() == name.lower() for tag in project.tags.values()):
             raise Refusal("BadRequestTagNameNotUnique", f"Name {name} is not unique.")
         if kind == "Negative" and any(tag.type == "Negative" for tag in project.tags.values()):
             raise Refusal("BadRequestMultipleNegativeTag", "Only one negative tag is allowed.")
@@ -240,7 +242,8 @@ class Service:
         if {hashlib.sha256(base64.b64decode(entry["contents"])).hexdigest() for entry in entries} & self.poison:
             raise Refusal("BadRequestImageRegions", "A region is not valid.")
         results = [self._add_image(project, entry, shared, batch.get("metadata") or {}) for entry in entries]
-        return {"isBatchSuccessful": all(result["status"] == "OK" for result in results), "images": results}
+        in_their_order = results[::-1] if self.tells_names else results
+        return {"isBatchSuccessful": all(result["status"] == "OK" for result in results), "images": in_their_order}
 
     def add_image(self, project: Project, name: str, data: bytes, tags: Sequence[str]) -> Json:
         """The answer to an upload of one file as form data."""
@@ -400,7 +403,7 @@ class Service:
             raise Refusal(f"BadRequest{names[kind]}TrainingValidationFailed", "Not enough images per tag for training")
 
     def _add_image(self, project: Project, entry: Mapping[str, Any], shared: Sequence[str], metadata: Mapping[str, str]) -> Json:
-        answer: Json = {"sourceUrl": f'"{entry.get("name", "")}"'}
+        answer: Json = {"sourceUrl": f'"{entry.get("name", "")}"' if self.tells_names else None}
         try:
             data = base64.b64decode(entry.get("contents") or "", validate=True)
         except binascii.Error:
