@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from imaging_assets.defs.attempts import Attempts
 from imaging_assets.defs.partitions import DAILY
@@ -468,9 +469,11 @@ def test_a_new_model_reaches_days_newest_first_and_a_few_at_a_time(tmp_path: Pat
     assert days_of(requests) == [ago(1), ago(2), ago(3)]
     assert {request.tags[MODEL_TAG] for request in requests} == {"m1"}
     assert {tuple(steps_of(request)) for request in requests} == {("predictions", *MADE_OF_ALL)}
-    target = model_rollout.asset_selection
-    assert target is not None
-    assert {*target.resolve(LOADED.resolve_asset_graph())} == {dg.AssetKey(step) for step in ("predictions", *MADE_OF_ALL)}
+    target = model_rollout.job
+    assert isinstance(target, UnresolvedAssetJobDefinition)
+    assert {*target.selection.resolve(LOADED.resolve_asset_graph())} == {
+        dg.AssetKey(step) for step in ("predictions", *MADE_OF_ALL)
+    }
     assert asked(new_images, pipeline, instance) == []
 
     for request in requests[:2]:
