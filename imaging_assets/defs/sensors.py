@@ -20,7 +20,7 @@ from imaging_assets.defs.partitions import DAILY
 from imaging_assets.defs.tags import DAY_TAG, MODEL_TAG, WANTED_TAG
 from imaging_assets.errors import ManifestError, StoreUnavailableError
 from imaging_assets.settings import load_settings
-from imaging_assets.stages.days import Behind, Days, chain, finish_rebuild
+from imaging_assets.stages.days import MADE_OF_ALL, Behind, Days, chain, finish_rebuild
 from imaging_assets.stages.images.raw import check_marker
 from imaging_assets.stages.models.iterations import training_is_due
 from imaging_assets.stages.models.registry import now_utc
@@ -130,7 +130,7 @@ def training(context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pip
 
 
 @dg.sensor(
-    target=dg.AssetSelection.assets("predictions", "review_queues", "search_documents"),
+    target=dg.AssetSelection.assets("predictions", *MADE_OF_ALL),
     minimum_interval_seconds=_policy.interval_seconds,
     default_status=_MODEL_STATUS,
 )

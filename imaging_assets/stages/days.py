@@ -46,7 +46,7 @@ def chain(insights: Iterable[str]) -> tuple[str, ...]:
     return (*_BEFORE, *insights, *_AFTER)
 
 
-_MADE_OF_ALL = ("review_queues", "search_documents", "image_catalog")
+MADE_OF_ALL = ("review_queues", "search_documents", "image_catalog")
 """Those that any other step may put behind."""
 
 NOTHING = rows_digest(RAW_IMAGES.frame([]), RAW_IMAGES.timeless)
@@ -72,8 +72,8 @@ class Behind:
         """What to run: the day's whole chain when its images changed, else the steps behind and what is made of them."""
         if {*_BEFORE} & {*self.steps}:
             return self.chain
-        if self.steps[0] in self.chain and self.steps[0] not in _MADE_OF_ALL:
-            return tuple(step for step in self.chain if step in (*self.steps, *_MADE_OF_ALL))
+        if self.steps[0] in self.chain and self.steps[0] not in MADE_OF_ALL:
+            return tuple(step for step in self.chain if step in (*self.steps, *MADE_OF_ALL))
         return self.steps
 
 

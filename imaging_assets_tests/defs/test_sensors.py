@@ -9,18 +9,19 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from imaging_assets.defs.attempts import Attempts
 from imaging_assets.defs.partitions import DAILY
 from imaging_assets.defs.sensors import label_changes, model_rollout, new_images, training
 from imaging_assets.defs.tags import CONSENT_TAG, DAY_TAG, MODEL_TAG, WANTED_TAG
 from imaging_assets.errors import StoreUnavailableError
-from imaging_assets.stages.days import Days
+from imaging_assets.stages.days import MADE_OF_ALL, Days
 from imaging_assets.stages.manifests.training_sets import gather_training_set
 from imaging_assets.stages.models.registry import Registry
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets_tests.builders import CHAIN, a_picture, a_pipeline, land, run_chain, state_labels
-from imaging_assets_tests.defs.in_process import a_history
+from imaging_assets_tests.defs.in_process import LOADED, a_history
 
 TODAY = datetime.now(UTC).date()
 STATUS = dg.DagsterRunStatus
@@ -307,7 +308,7 @@ def test_predictions_that_were_lost_are_made_again_even_without_a_model(tmp_path
     pipeline.store.delete(pipeline.manifests.find("predictions", ago(1)).blob.path)
 
     [request] = asked(new_images, pipeline, instance)
-    assert steps_of(request) == ["predictions", "review_queues", "search_documents"]
+    assert steps_of(request) == ["predictions", *MADE_OF_ALL]
 
 
 def test_a_day_whose_first_run_ended_before_the_label_records_gets_those_too(
@@ -319,7 +320,7 @@ def test_a_day_whose_first_run_ended_before_the_label_records_gets_those_too(
         pipeline.store.delete(pipeline.manifests.find(asset, key).blob.path)
 
     [request] = asked(new_images, pipeline, instance)
-    assert steps_of(request) == ["label_records", "tagged_manifests", "review_queues", "search_documents"]
+    assert steps_of(request) == ["label_records", "tagged_manifests", *MADE_OF_ALL]
 
 
 # --- labels ---
@@ -339,7 +340,7 @@ def test_label_changes_asks_for_the_records_first_then_for_the_days_they_concern
     run_chain(pipeline, ago(2))  # does the label records on its way
     requests = asked(label_changes, pipeline, instance)
     assert days_of(requests) == [ago(1), ago(3)]
-    assert steps_of(requests[0]) == ["tagged_manifests", "review_queues", "search_documents"]
+    assert steps_of(requests[0]) == ["tagged_manifests", *MADE_OF_ALL]
     assert asked(new_images, pipeline, instance) == []
 
 
@@ -467,7 +468,12 @@ def test_a_new_model_reaches_days_newest_first_and_a_few_at_a_time(tmp_path: Pat
     requests = asked(model_rollout, pipeline, instance)
     assert days_of(requests) == [ago(1), ago(2), ago(3)]
     assert {request.tags[MODEL_TAG] for request in requests} == {"m1"}
-    assert {tuple(steps_of(request)) for request in requests} == {("predictions", "review_queues", "search_documents")}
+    assert {tuple(steps_of(request)) for request in requests} == {("predictions", *MADE_OF_ALL)}
+    target = model_rollout.job
+    assert isinstance(target, UnresolvedAssetJobDefinition)
+    assert {*target.selection.resolve(LOADED.resolve_asset_graph())} == {
+        dg.AssetKey(step) for step in ("predictions", *MADE_OF_ALL)
+    }
     assert asked(new_images, pipeline, instance) == []
 
     for request in requests[:2]:

@@ -13,7 +13,7 @@ import pytest
 from imaging_assets.errors import MassDeletionError
 from imaging_assets.policies import Rollout
 from imaging_assets.records.search import SearchQuery
-from imaging_assets.stages.days import Behind, Days, check_vanished, finish_rebuild
+from imaging_assets.stages.days import MADE_OF_ALL, Behind, Days, check_vanished, finish_rebuild
 from imaging_assets.stages.images.raw import take_inventory
 from imaging_assets.stages.images.resized import resize_day
 from imaging_assets.stages.manifests.labels import refresh_labels
@@ -107,7 +107,6 @@ def _forget(asset: str) -> Callable[[Pipeline], None]:
     return forget
 
 
-MADE_OF_ALL = ("review_queues", "search_documents", "image_catalog")
 AFTER_RESIZED = tuple(step for step in CHAIN[2:] if step != "label_records")
 
 
