@@ -5,7 +5,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo digits ui test test-all check bench clean
+.PHONY: help demo digits ui azure-local test test-all check bench clean
 
 help: ## What there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -18,6 +18,9 @@ digits: .venv/ready ## The same with 1,797 handwritten digits
 
 ui: .venv/ready ## Dagster's web interface over what the demo left
 	@$(BIN)/imaging-assets ui
+
+azure-local: .venv/azurite/ready ## The demo through profile azure, over Azurite and local services
+	@$(BIN)/python -m imaging_assets_tests.azure.local
 
 test: .venv/dev .venv/azurite/ready check ## Set up, lint, type check, and the default tests
 	$(BIN)/pytest -n 2 --dist loadfile

@@ -7,6 +7,7 @@ have, and imports every installed integration on the way.
 import dagster as dg
 
 from imaging_assets.defs import assets
+from imaging_assets.defs.audits import nightly_audit, search_audit
 from imaging_assets.defs.io_manager import manifest_io_manager
 from imaging_assets.defs.resources import PipelineResource
 from imaging_assets.defs.sensors import label_changes, model_rollout, new_images, training
@@ -14,10 +15,12 @@ from imaging_assets.defs.sensors import label_changes, model_rollout, new_images
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """Assets, checks and sensors with their resources; steps run in the run's own process."""
+    """Assets, checks, sensors and a schedule with their resources; steps run in the run's own process."""
     return dg.Definitions(
         assets=dg.load_assets_from_package_module(assets, include_specs=True),
         asset_checks=dg.load_asset_checks_from_package_module(assets),
+        jobs=[search_audit],
+        schedules=[nightly_audit],
         sensors=[new_images, label_changes, training, model_rollout],
         resources={"pipeline": PipelineResource(), "manifests": manifest_io_manager},
         executor=dg.in_process_executor,

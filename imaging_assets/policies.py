@@ -6,7 +6,7 @@ Belongs here: one frozen group per subject; stages take the group they need. Doe
 import os
 import re
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
@@ -55,6 +55,8 @@ class Places(_Group):
     resized: str = Field("resized", description="Resized images, named by content.")
     thumbnails: str = Field("thumbnails", description="Thumbnails, named by content.")
     manifests: str = Field("manifests", description="One table per asset and day.")
+    crops: str = Field("crops", description="Crops of faces, named by content; private.")
+    persons: str = Field("persons", description="Reference pictures of persons, a folder each; private.")
     models: str = Field("models", description="Trained models, the published one, the ledger, remembered scores.")
     review: str = Field("review", description="What people should look at next, a task file and a CSV per day.")
 
@@ -89,6 +91,58 @@ class Resize(_Group):
     )
     batch: int = Field(
         256, ge=1, le=10_000, description="Images between two journal entries; at most so many are repeated after a crash."
+    )
+
+
+class InsightStep(_Group):
+    """One step of the group insights, under its name: `[insights.steps.image_texts]`."""
+
+    enabled: bool | None = Field(default=None, description="Whether it runs; by default as docs/insights.md says.")
+    analyzer: str = Field(
+        "",
+        description="Who answers: a built-in analyser, `module:attribute` or an entry point; by default the one of the step's name.",
+    )
+    images: tuple[str, ...] = Field(("*",), min_length=1, description="Patterns of landing paths (`*`, `?`) it is asked about.")
+    requires: tuple[str, ...] = Field((), description="Further steps that come first and whose output it is shown.")
+    options: dict[str, Any] = Field(default={}, description="Options of its analyser.")
+
+
+class Insights(_Group):
+    """What is read out of images besides the user's tags."""
+
+    steps: dict[str, InsightStep] = Field(
+        default={}, description="Steps by name, each with `enabled`, `analyzer`, `images`, `requires`, `options`."
+    )
+    crop_days: float | None = Field(
+        default=None,
+        gt=0,
+        description="`gc` deletes crops of faces that are older than so many days; by default with their image.",
+    )
+
+    @field_validator("steps")
+    @classmethod
+    def _named(cls, value: dict[str, InsightStep]) -> dict[str, InsightStep]:
+        for name in value:
+            if not re.fullmatch(r"[a-z][a-z0-9_]{2,60}", name):
+                raise ValueError(f"{name!r} is no name of a step: use small letters, digits and _")
+        return value
+
+
+class Vision(_Group):
+    """Azure AI Vision, for the steps that name it; without a key, the process's own identity signs in."""
+
+    endpoint: str = Field("", description="Resource, as `https://<name>.cognitiveservices.azure.com`.")
+    key: SecretStr | None = Field(default=None, description="One of its keys.")
+    calls_per_second: float = Field(10.0, gt=0, le=1000, description="At most so many calls; a free resource allows 20 a minute.")
+    tries: int = Field(6, ge=1, le=20, description="Times a call is made while it is refused for a reason that may pass.")
+
+
+class Catalog(_Group):
+    """Where the SQL catalogue is."""
+
+    url: SecretStr = Field(
+        SecretStr(""),
+        description="Database, as `postgresql+psycopg://user:password@host/name`; by default SQLite in the state folder.",
     )
 
 
@@ -285,8 +339,8 @@ class Azure(_Group):
 
 
 CUSTOM_VISION_NOTICE = (
-    "Custom Vision ends on 2028-09-25. Images, labels and training sets stay in your store, and the embedded trainer learns from the "
-    "same sets: `imaging-assets compare` tells how well."
+    "Custom Vision ends on 2028-09-25. Images, labels and training sets stay in your store: the embedded trainer learns from the same "
+    "sets (`imaging-assets compare`), and `imaging-assets export` writes them for other tools, Azure ML among them."
 )
 """Said when a project is made, and beside a comparison. Source: Microsoft's page "Custom Vision retirement", 2025-09-24."""
 

@@ -23,8 +23,10 @@ from typing_extensions import override
 from imaging_assets.errors import SettingsError
 from imaging_assets.policies import (
     Azure,
+    Catalog,
     CustomVision,
     Deletions,
+    Insights,
     Labels,
     Partitions,
     Places,
@@ -34,6 +36,7 @@ from imaging_assets.policies import (
     Sensors,
     Serve,
     Training,
+    Vision,
 )
 
 PROJECT_FILE = Path("imaging.toml")
@@ -51,6 +54,9 @@ REMEMBERED_FILE = "imaging.toml"
 OTHER_NAMES = {
     "BLOB_CONNECTION_STRING": ("azure", "connection_string", {"connection_string", "account_url"}),
     "CONTAINER": ("azure", "container", {"container"}),
+    "ENDPOINT": ("custom_vision", "endpoint", {"endpoint"}),
+    "PROJECT": ("custom_vision", "project", {"project"}),
+    "TRAINING_KEY": ("custom_vision", "training_key", {"training_key"}),
 }
 """Variables that older systems of this kind were set up with: group, setting, and what of ours makes it count for nothing."""
 
@@ -72,6 +78,9 @@ class Settings(BaseSettings):
     partitions: Partitions = Partitions()
     places: Places = Places()
     resize: Resize = Resize()
+    insights: Insights = Insights()
+    vision: Vision = Vision()
+    catalog: Catalog = Catalog()
     labels: Labels = Labels()
     training: Training = Training()
     rollout: Rollout = Rollout()

@@ -11,9 +11,12 @@ LISTS = {"cli/app.py", "policies.py"}
 """Looked up, not read from top to bottom."""
 
 SWALLOWERS = {
+    "analyzers.py": 1,  # a user's module, while it is imported
+    "embedded/analyzers/onnx_file.py": 1,  # onnxruntime has no public base of its errors
     "embedded/decoding.py": 1,  # decoders of hostile files raise anything, and it must cost one image only
     "stages/images/encode.py": 1,
     "stages/images/facts.py": 3,  # broken metadata is common and harmless
+    "stages/insights/steps.py": 1,  # a user's function, about one image
 }
 """Where every exception may be caught, and how often."""
 

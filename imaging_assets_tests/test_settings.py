@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from imaging_assets import settings as settings_module
 from imaging_assets.errors import SettingsError
 from imaging_assets.settings import Settings, load_settings, remember_start
 from imaging_assets_tests.cli.command_line import clean_environment
@@ -81,6 +82,52 @@ def test_the_remembered_start_is_written_once_and_moves_back_only(tmp_path: Path
     assert remember_start(settings, date(2026, 3, 9)) is settings
     assert (tmp_path / "imaging.toml").read_text("utf-8") == written
     assert remember_start(settings, date(2026, 3, 1)).partitions.start == date(2026, 3, 1)
+
+
+OTHER_NAMES = {
+    "BLOB_CONNECTION_STRING": "AccountName=old;AccountKey=a2V5",
+    "CONTAINER": "old-container",
+    "ENDPOINT": "https://old.cognitiveservices.azure.com",
+    "PROJECT": "old project",
+    "TRAINING_KEY": "0ld-k3y",
+}
+
+
+def test_variables_of_older_systems_count_in_profile_azure_alone_and_are_told_without_values(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    assert settings_module.OTHER_NAMES.keys() == OTHER_NAMES.keys()
+    for name, value in OTHER_NAMES.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    assert load_settings().azure.container == "imaging"
+    monkeypatch.setenv("IMAGING_PROFILE", "azure")
+    settings_module._tell.cache_clear()
+
+    taken = load_settings()
+
+    azure, vision = taken.azure, taken.custom_vision
+    assert (azure.container, vision.endpoint, vision.project) == ("old-container", OTHER_NAMES["ENDPOINT"], "old project")
+    assert azure.connection_string is not None
+    assert vision.training_key is not None
+    assert azure.connection_string.get_secret_value() == OTHER_NAMES["BLOB_CONNECTION_STRING"]
+    assert vision.training_key.get_secret_value() == "0ld-k3y"
+    told = [record.getMessage() for record in caplog.records]
+    assert all(any(name in text for text in told) for name in OTHER_NAMES)
+    assert not any(value in caplog.text for value in OTHER_NAMES.values())
+
+
+def test_our_own_settings_win_over_variables_of_older_systems(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, value in OTHER_NAMES.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("IMAGING_AZURE__CONTAINER", "ours")
+    file = tmp_path / "imaging.toml"
+    file.write_text('profile = "azure"\n[azure]\naccount_url = "https://ours.blob.core.windows.net"\n')
+
+    azure = load_settings(file).azure
+
+    assert (azure.container, azure.account_url) == ("ours", "https://ours.blob.core.windows.net")
+    assert azure.connection_string is None
 
 
 def test_every_fault_is_told_at_once_and_no_value(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from imaging_assets.azure.custom_vision.client import Connection
 from imaging_assets.azure.custom_vision.models import ModelRecord, ModelRecords
 from imaging_assets.azure.custom_vision.project import Project
 from imaging_assets.azure.custom_vision.smaller import fit
-from imaging_assets.errors import AccessDeniedError, ModelNotFoundError, QuotaError, ServiceError
+from imaging_assets.errors import AccessDeniedError, QuotaError, ServiceError
 from imaging_assets.policies import CustomVision
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.ports.predictor import Predictor
@@ -42,7 +42,7 @@ class CustomVisionPredictor(Predictor):
                 answers.append(_scored(ask, image))
             except ServiceError as error:
                 if error.status == 404:
-                    raise _gone(model_id, record) from None
+                    raise self._records.gone(record) from None
                 if not any(answer.predictions for answer in answers):
                     raise
                 answers += [Scored((), error=str(error))] * (len(images) - len(answers))
@@ -51,8 +51,9 @@ class CustomVisionPredictor(Predictor):
 
     def _way(self, record: ModelRecord) -> Callable[[bytes], list[Prediction]]:
         project = Project(self._connection, record.project_id, self._policy.project)
-        if self._records.serving(record.project_id).model_id == record.model_id:
-            return lambda image: project.ask_published(self._policy.publish_name, record.kind, image)
+        serving = self._records.serving(record.project_id)
+        if serving.model_id == record.model_id:
+            return lambda image: project.ask_published(serving.name, record.kind, image)
         return lambda image: project.ask(record.iteration_id, image)
 
 
@@ -70,10 +71,3 @@ def _scored(ask: Callable[[bytes], list[Prediction]], image: bytes) -> Scored:
         if error.status != 400:
             raise
         return Scored((), error=str(error))
-
-
-def _gone(model_id: str, record: ModelRecord) -> ModelNotFoundError:
-    return ModelNotFoundError(
-        f"Model {model_id!r} is no longer in Custom Vision (iteration {record.iteration_id}), or was unpublished there. Train "
-        "another, or let the one before it serve with `imaging-assets rollback`."
-    )

@@ -7,7 +7,7 @@ It lies in the store so that a day that is up to date asks the search service no
 
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, replace
 
 from imaging_assets.errors import BlobConflictError, BlobNotFoundError, SearchIndexError
 from imaging_assets.ports.blob_store import BlobStore
@@ -17,51 +17,49 @@ _FRESH_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """Names of two indexes, equal unless a rebuild is under way."""
+    """Names of two indexes, equal unless a rebuild is under way; `etag` is that of the blob they were read from."""
 
     serving: str
     writing: str
+    etag: str | None = field(default=None, compare=False)
 
 
 class PointerBlob:
-    """The pointer at a path of a store; `known` is what was read last."""
+    """The pointer at a path of a store."""
 
     def __init__(self, store: BlobStore, path: str) -> None:
         self._store = store
         self._path = path
-        self._known: Pointer | None = None
-        self._etag: str | None = None
-        self._read_at = float("-inf")
+        self._known: tuple[float, Pointer] | None = None
 
     def glance(self) -> Pointer | None:
         """The pointer as it was some seconds ago at most; many days ask for it one after the other."""
-        if self._known and time.monotonic() - self._read_at < _FRESH_SECONDS:
-            return self._known
-        return self.read()
+        known = self._known
+        return known[1] if known and time.monotonic() - known[0] < _FRESH_SECONDS else self.read()
 
     def read(self) -> Pointer | None:
         """The pointer, or None where there is none."""
+        self._known = None
         try:
             blob = self._store.read(self._path)
+            names = json.loads(blob.data)
+            pointer = Pointer(names["serving"], names["writing"], blob.etag)
         except BlobNotFoundError:
-            return self._remember(None, None)
-        try:
-            return self._remember(Pointer(**json.loads(blob.data)), blob.etag)
-        except (ValueError, TypeError) as error:
+            return None
+        except (ValueError, TypeError, KeyError) as error:
             raise SearchIndexError(
-                f"{self._path} cannot be read: {error}. Delete it; the index that the alias names is found again."
+                f"{self._path} cannot be read as a pointer. Delete it; the index that the alias names is found again."
             ) from error
-
-    def replace(self, pointer: Pointer) -> bool:
-        """Write it over the version that was read last; False when somebody else was faster."""
-        data = json.dumps(asdict(pointer)).encode()
-        try:
-            written = self._store.write(self._path, data, if_match=self._etag, if_absent=self._etag is None)
-        except BlobConflictError:
-            return False
-        self._remember(pointer, written.etag)
-        return True
-
-    def _remember(self, pointer: Pointer | None, etag: str | None) -> Pointer | None:
-        self._known, self._etag, self._read_at = pointer, etag, time.monotonic()
+        self._known = (time.monotonic(), pointer)
         return pointer
+
+    def replace(self, pointer: Pointer, *, over: Pointer | None) -> bool:
+        """Write it over the one that was read (None: there was none); False when somebody else was faster."""
+        data = json.dumps({"serving": pointer.serving, "writing": pointer.writing}).encode()
+        try:
+            written = self._store.write(self._path, data, if_match=over.etag if over else None, if_absent=over is None)
+        except BlobConflictError:
+            self._known = None
+            return False
+        self._known = (time.monotonic(), replace(pointer, etag=written.etag))
+        return True

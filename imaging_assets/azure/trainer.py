@@ -17,7 +17,7 @@ from imaging_assets.azure.custom_vision.project import Project
 from imaging_assets.azure.custom_vision.reconcile import Changes, Reconciler
 from imaging_assets.azure.custom_vision.trainings import Trainings
 from imaging_assets.azure.custom_vision.wire import Iteration
-from imaging_assets.errors import SettingsError, TrainingError
+from imaging_assets.errors import ServiceError, SettingsError, TrainingError
 from imaging_assets.policies import CUSTOM_VISION_NOTICE, CustomVision
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.ports.trainer import Heartbeat, ReadImage, Trainer
@@ -96,8 +96,11 @@ class CustomVisionTrainer(Trainer):
     def publish(self, model_id: str) -> None:
         record = self._records.finished(model_id)
         self._check_target()
-        self._trainings(self._project(record.project_id), lambda _: None).publish(record.iteration_id)
-        self._records.note_serving(record.project_id, model_id)
+        try:
+            self._trainings(self._project(record.project_id), lambda _: None).publish(record.iteration_id)
+        except ServiceError as error:
+            raise (self._records.gone(record) if error.status == 404 else error) from None
+        self._records.note_serving(record.project_id, model_id, self._policy.publish_name)
 
     @override
     def delete(self, model_id: str) -> None:
@@ -144,14 +147,20 @@ class CustomVisionTrainer(Trainer):
             project_id=project.id,
             kind=desired.kind,
             tags=desired.tags,
+            content=desired.digest,
             before=tuple(iteration.id for iteration in iterations),
             details=_details(project, desired, changes),
             rejected={**desired.left_out, **changes.rejected},
         )
         self._records.write(record)
-        iteration = trainings.start(record.before)
+        iteration = trainings.start(record.before, lambda found: self._learnt(found, desired))
         self._records.write(record := replace(record, iteration_id=iteration.id))
         return record
+
+    def _learnt(self, iteration: Iteration, desired: Desired) -> bool:
+        """Whether an iteration learnt from this; one that nothing is known of is taken at the service's word."""
+        record = self._records.find(iteration.name)
+        return record is None or record.content == desired.digest
 
     def _reconciled(
         self,

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from imaging_assets.cli import insight_commands
 from imaging_assets.cli.output import Session, complain
 from imaging_assets.errors import ConsentRequiredError, ImagingError, QueryError, SettingsError, UsageError
 
@@ -30,6 +31,8 @@ app = typer.Typer(
 
 review_app = typer.Typer(help="What people should look at next.", no_args_is_help=True)
 app.add_typer(review_app, name="review")
+
+insight_commands.register(app)
 
 Day = Annotated[str | None, typer.Option("--day", metavar="DAY", help="One day, as 2026-11-19.")]
 Since = Annotated[str | None, typer.Option("--since", metavar="DAY", help="First day of a range.")]
@@ -310,10 +313,23 @@ def gc(
     ] = 7,
     dry_run: Annotated[bool, typer.Option("--dry-run", metavar=_FLAG, help="Only tell what would be deleted.")] = False,
 ) -> None:
-    """Delete resized images and thumbnails that no day refers to; never an original."""
+    """Delete resized images, thumbnails and crops that no day refers to, and training sets of long ago; never an original."""
     from imaging_assets.cli.upkeep import collect_garbage  # noqa: PLC0415
 
     collect_garbage(context.obj, days, dry_run=dry_run)
+
+
+@app.command()
+def audit(
+    context: typer.Context,
+    repair: Annotated[
+        bool, typer.Option("--repair", metavar=_FLAG, help="Send what is missing or stale, delete what belongs to no image.")
+    ] = False,
+) -> None:
+    """Compare the search index with the manifests; exit code 1 when they differ."""
+    from imaging_assets.cli.audit import audit_index  # noqa: PLC0415
+
+    raise typer.Exit(audit_index(context.obj, repair=repair))
 
 
 @app.command()

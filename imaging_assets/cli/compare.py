@@ -30,7 +30,7 @@ def compare_trainers(session: Session, *, train: bool) -> int:
         session.say("Custom Vision takes part when custom_vision.endpoint names its resource.")
     else:
         session.say(CUSTOM_VISION_NOTICE)
-    session.answer(asdict(comparison))
+    session.answer(_for_scripts(comparison))
     return NEEDS_CONSENT if any(result.not_paid for result in comparison.results) else OK
 
 
@@ -43,6 +43,15 @@ def _tell(session: Session, comparison: Comparison) -> None:
     recalls = {name: {score.tag: score.recall for score in evaluation.per_tag} for name, evaluation in scored.items()}
     for tag in sorted({tag for rates in recalls.values() for tag in rates}):
         session.say(f"  {tag:<24} " + "   ".join(f"{name} recall {rates[tag]:.2f}" for name, rates in recalls.items()))
+
+
+def _for_scripts(comparison: Comparison) -> dict[str, object]:
+    """Everything but the curves."""
+    told = asdict(comparison)
+    for result in told["results"]:
+        if result["evaluation"]:
+            del result["evaluation"]["curves"], result["evaluation"]["confusion"]
+    return told
 
 
 def _told(result: Result) -> str:

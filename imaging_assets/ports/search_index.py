@@ -59,6 +59,11 @@ class SearchIndex(ABC):
     def ids(self) -> Iterator[str]:
         """Keys of all documents of the writers' generation, sorted."""
 
+    def faults(self, *, repair: bool = False) -> list[str]:
+        """What is wrong with the index as a whole, in words; with `repair`, mended."""
+        del repair
+        return []
+
     @abstractmethod
     def rebuild(self) -> str:
         """Start a new, empty generation for writers; queries stay where they are. Returns its name."""

@@ -38,7 +38,9 @@ class Table:
     def frame(self, rows: list[dict[str, object]] | pl.DataFrame) -> pl.DataFrame:
         """Rows in declared order and types, sorted by key."""
         frame = rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(rows, schema=dict(self.columns))
-        return frame.select(pl.col(name).cast(kind) for name, kind in self.columns.items()).sort(self.key)
+        frame = frame.select(pl.col(name).cast(kind) for name, kind in self.columns.items())
+        in_order = len(self.key) == 1 and frame[self.key[0]].is_sorted()
+        return frame if in_order else frame.sort(self.key)
 
 
 ARRIVALS = Table("_arrivals", {"path": TEXT, "day": TEXT}, key=("path",))
@@ -167,7 +169,8 @@ TRAINING_SETS = Table(
         "reason": TEXT,
     },
     key=("sha256",),
-    timeless=("stated_at",),
+    # Where an image lies is nothing to a training.
+    timeless=("stated_at", "sightings"),
 )
 
 SPLITS = Table(
@@ -228,6 +231,12 @@ REVIEW_QUEUES = Table(
 SEARCH_DOCUMENTS = Table(
     "search_documents",
     {"id": TEXT, "path": TEXT, "document": TEXT, "generation": TEXT, "error": TEXT},
+    key=("id",),
+)
+
+IMAGE_CATALOG = Table(
+    "image_catalog",
+    {"id": TEXT, "path": TEXT, "row": TEXT, "catalog_id": TEXT},
     key=("id",),
 )
 

@@ -1,11 +1,15 @@
 """The steps of a day over Custom Vision: trained, judged by quick-test, published, predicted, rolled back, changed over."""
 
+import logging
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
+from imaging_assets.azure.custom_vision.annotations import pull_annotations
 from imaging_assets.records.models import TrainingImage
 from imaging_assets.stages.models.iterations import training_images
 from imaging_assets.stages.models.registry import Registry
@@ -67,6 +71,25 @@ def test_a_day_is_trained_published_and_predicted_and_its_repetition_calls_nobod
     iterate_day(pipeline)
     run_chain(pipeline)
     assert server.total == before
+
+
+def test_no_key_and_no_signature_is_left_anywhere(
+    server: CustomVisionServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    pipeline, world = over_custom_vision(a_pipeline(tmp_path), tmp_path, server)
+    a_day_of(pipeline, 20)
+    iterate_day(pipeline)
+    run_chain(pipeline)
+    world.store.delete(f"models/custom_vision/{world.project.id}/images.jsonl")
+    assert pull_annotations(world.connection, world.policy, world.store).images
+    assert server.calls["get_blob"] > 0
+    kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    told = f"{kept!r}{caplog.text}{world.messages}{world.connection!r}{world.policy!r}{vars(world.trainer)}"
+    assert "imaging-assets" in told
+    for secret in (server.training_key, server.prediction_key, "c2lnbmVk"):
+        for form in (secret, quote(secret), b64encode(secret.encode()).decode()):
+            assert form not in told
 
 
 def test_the_model_before_gets_the_name_back_when_rolled_back(server: CustomVisionServer, tmp_path: Path) -> None:

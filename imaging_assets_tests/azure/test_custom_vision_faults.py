@@ -92,6 +92,13 @@ def test_a_fault_that_stays_is_an_error_with_the_remedy_and_the_next_run_goes_on
     assert holds(world, world.images)
 
 
+def test_a_service_that_wants_days_of_patience_is_told_at_once(world: World) -> None:
+    world.server.inject("get_projects", Throttled(86_400))
+    with pytest.raises(ServiceError, match="Please retry after 86400 seconds"):
+        world.train()
+    assert world.server.total == 1
+
+
 def test_batches_that_are_too_big_are_halved_until_they_fit(server: CustomVisionServer, tmp_path: Path) -> None:
     server.service.limits = replace(S0, request_bytes=20_000)
     world = World(server, tmp_path, plain(COLOURS, 8))
@@ -108,6 +115,15 @@ def test_each_image_of_a_mixed_answer_is_judged_by_its_own_status(world: World) 
     assert holds(world, [*world.images, *more[:2], *more[3:]])
     assert model.details["rejected"] == "1"
     assert any(f"{more[2].sha256[:12]}: ErrorImageFormat" in message for message in world.messages)
+
+
+def test_an_image_that_spoils_its_whole_batch_is_found_and_the_others_are_taken(world: World) -> None:
+    more = training_images(world.store, plain(["grey"], 7))
+    world.server.service.poison = {more[3].sha256}
+    model = world.train([*world.images, *more])
+    assert holds(world, [*world.images, *more[:3], *more[4:]])
+    assert model.details["rejected"] == "1"
+    assert any(f"{more[3].sha256[:12]}: BadRequestImageRegions" in message for message in world.messages)
 
 
 def test_an_image_that_is_rejected_for_good_is_not_tried_again_and_one_that_failed_is(world: World) -> None:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -102,3 +103,20 @@ def test_a_wrong_prediction_key_is_told(world: World) -> None:
     world.server.prediction_key = "renewed"
     with pytest.raises(AccessDeniedError, match=r"custom_vision\.prediction_key"):
         world.predictor.predict("m1", pictures())
+
+
+def test_another_publish_name_counts_from_the_next_publication_on(world: World) -> None:
+    world.trainer.publish("m1")
+    world.policy = world.policy.model_copy(update={"publish_name": "blue"})
+    world.open()
+    assert world.predictor.predict("m1", pictures())[0].predictions
+    world.trainer.publish("m1")
+    assert world.predictor.predict("m1", pictures())[0].predictions
+    assert [iteration.publish_name for iteration in world.project.iterations.values()] == ["blue"]
+
+
+def test_several_threads_may_ask_at_once(world: World) -> None:
+    world.trainer.publish("m1")
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda data: world.predictor.predict("m1", [data])[0], pictures() * 8))
+    assert [scored.predictions[0].tag for scored in answers] == COLOURS * 8

@@ -11,7 +11,7 @@ from azure.search.documents import SearchClient
 
 from imaging_assets.azure.search_calls import Patience
 from imaging_assets.azure.search_index import AzureAISearchIndex
-from imaging_assets.azure.search_pointer import Pointer
+from imaging_assets.azure.search_pointer import Pointer, PointerBlob
 from imaging_assets.embedded.blob_store import DirectoryBlobStore
 from imaging_assets.errors import SearchIndexError
 from imaging_assets.records.search import FIELDS, Condition, Order, SearchField, SearchQuery
@@ -246,7 +246,7 @@ def test_a_lost_pointer_is_found_again_by_the_alias(tmp_path: Path) -> None:
 def test_two_processes_that_make_the_index_at_once_make_one(tmp_path: Path) -> None:
     with a_search_server() as server:
         first, second = an_index(server, tmp_path), an_index(server, tmp_path)
-        assert second._pointer.read() is None  # before the first has made it
+        assert second._generations._pointer.read() is None  # before the first has made it
         put(first, document("a"))
 
         put(second, document("b"))
@@ -259,13 +259,20 @@ def test_an_etag_conflict_over_the_pointer_leaves_no_index_behind(tmp_path: Path
     with a_search_server() as server:
         index = an_index(server, tmp_path)
         put(index, document("a"))
-        replace = index._pointer.replace
-        lost = [True]
+        blob = index._generations._pointer
+        other = PointerBlob(DirectoryBlobStore(tmp_path / "store"), "manifests/_search_index.json")
+        read = blob.read
 
-        def lose_once(pointer: Pointer) -> bool:
-            return False if lost and lost.pop() else replace(pointer)
+        def read_and_be_overtaken() -> Pointer | None:
+            seen = read()
+            if overtaken:
+                overtaken.clear()
+                assert seen is not None
+                assert other.replace(seen, over=seen)
+            return seen
 
-        index._pointer.replace = lose_once  # type: ignore[method-assign]
+        overtaken = [True]
+        blob.read = read_and_be_overtaken  # type: ignore[method-assign]
         index.rebuild()
 
         assert len(server.service.indexes) == 2

@@ -25,6 +25,8 @@ class Stack(Deployment):
 
     def __init__(self, root: Path, server: Server, **settings: dict[str, Any]) -> None:
         super().__init__(root, **settings)
+        self.home = root.parent / "home"
+        self.home.mkdir()
         self.compose = read_yaml("compose.yaml")["services"]
         self.web_port = a_free_port()
         code_port = a_free_port()
@@ -55,7 +57,8 @@ class Stack(Deployment):
     @property
     @override
     def environment(self) -> dict[str, str]:
-        return super().environment | self.containers | {"TZ": "UTC", "IMAGING_HOME": str(self.root / ".imaging")}
+        folders = {"IMAGING_HOME": str(self.root / ".imaging"), "HOME": str(self.home)}
+        return super().environment | self.containers | folders
 
     def start_service(self, name: str) -> subprocess.Popen[bytes]:
         """Start a service by its command, or the image's."""

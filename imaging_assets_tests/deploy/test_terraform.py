@@ -12,6 +12,7 @@ import pytest
 
 from imaging_assets_tests.deploy.files import DEPLOY, read_yaml, shared
 from imaging_assets_tests.deploy.hcl import META, TERRAFORM, Resource, local_values, named, resources, text
+from imaging_assets_tests.source import modules
 
 UNLISTED: dict[str, set[str]] = {
     "azurerm_consumption_budget_resource_group": {
@@ -144,6 +145,16 @@ def test_rights_are_those_that_calls_need() -> None:
             assert "role_definition_id" not in resource.body  # names are checked by people
             granted.append((who, scope, resource.body["role_definition_name"]))
     assert sorted(granted) == sorted(NEEDED)
+
+
+def test_a_role_that_an_error_advises_is_one_that_terraform_gives() -> None:
+    role = re.compile(
+        r"(?:Storage (?:Blob|Queue)|Search|Cognitive Services)(?: [A-Z][a-z]+)* (?:Contributor|Reader|User|Delegator|Processor)"
+    )
+    advised = {(module.path, name) for module in modules() for name in role.findall(module.text)}
+    assert len(advised) >= 5
+    given = {name for who, _, name in NEEDED if who == APP}
+    assert {(path, name) for path, name in advised if name not in given} == set()
 
 
 def test_nothing_takes_a_key_or_a_password() -> None:

@@ -1,5 +1,6 @@
 """Digests name content: the same content has the same name for ever, other content another."""
 
+import json
 import subprocess
 import sys
 from datetime import UTC, date, datetime
@@ -133,3 +134,25 @@ def test_only_equal_columns_of_text_have_equal_digests(one: list[str], other: li
 
 def test_the_identity_of_bytes_is_their_sha256() -> None:
     assert sha256_of(b"abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+@given(st.lists(st.none() | st.text(st.characters(codec="utf-8")), max_size=6))
+def test_texts_are_digested_as_their_json(values: list[str | None]) -> None:
+    frame = pl.DataFrame({"a": values}, schema={"a": pl.String()})
+    told = json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()
+    assert rows_digest(frame) == sha256_of(str(len(values)).encode() + b"a\0" + told + b"\0")[:DIGEST_LENGTH]
+
+
+@given(st.lists(st.none() | st.lists(st.none() | st.text(st.characters(codec="utf-8")), max_size=3), max_size=5))
+def test_lists_of_texts_are_digested_as_their_json(values: list[list[str | None] | None]) -> None:
+    frame = pl.DataFrame({"a": values}, schema={"a": pl.List(pl.String())})
+    told = json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()
+    assert rows_digest(frame) == sha256_of(str(len(values)).encode() + b"a\0" + told + b"\0")[:DIGEST_LENGTH]
+
+
+def test_long_columns_are_digested_as_their_json() -> None:
+    values = [f"text {number}" for number in range(70_000)]
+    frame = pl.DataFrame({"a": values, "b": [[value] for value in values]})
+    told = [json.dumps(frame[name].to_list(), separators=(",", ":")).encode() for name in ("a", "b")]
+    wanted = sha256_of(b"70000a\0" + told[0] + b"\0b\0" + told[1] + b"\0")
+    assert rows_digest(frame) == wanted[:DIGEST_LENGTH]

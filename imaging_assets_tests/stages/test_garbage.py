@@ -1,16 +1,18 @@
 """Only what nothing refers to, and only when it is old enough, is garbage."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from imaging_assets.errors import ManifestCorruptError
+from imaging_assets.stages.digests import digest
 from imaging_assets.stages.garbage import find_garbage
 from imaging_assets.stages.images.raw import take_inventory
 from imaging_assets.stages.images.resized import resize_day
 from imaging_assets.stages.pipeline import Pipeline
-from imaging_assets.stages.tables import RESIZED_IMAGES
+from imaging_assets.stages.tables import RESIZED_IMAGES, TRAINING_ITERATIONS, TRAINING_SETS
 from imaging_assets_tests.builders import DAY, a_picture, a_pipeline, land, run_chain, state_labels
 from imaging_assets_tests.doubles import CountingBlobStore, FailingBlobStore, over
 
@@ -89,6 +91,19 @@ def test_what_older_settings_made_is_garbage_once_it_is_made_anew(tmp_path: Path
     assert garbage(pipeline) == sorted(before)
 
 
+def test_a_crop_goes_with_its_image_or_when_its_days_are_over(tmp_path: Path) -> None:
+    pipeline = a_pipeline(tmp_path)
+    land(pipeline, PICTURES)
+    resize(pipeline)
+    frame = pipeline.manifests.read(pipeline.manifests.find("resized_images", DAY), RESIZED_IMAGES)
+    held, stray = (f"crops/{sha256[:2]}/{sha256}-0-abc.jpg" for sha256 in (frame["sha256"][0], "f" * 64))
+    for path in (held, stray):
+        pipeline.store.write(path, b"face")
+
+    assert garbage(pipeline) == [stray]
+    assert garbage(replace(pipeline, crop_days=1e-9), datetime(2000, 1, 1, tzinfo=UTC)) == sorted([held, stray])
+
+
 def test_only_what_was_last_written_before_the_moment_is_garbage(tmp_path: Path) -> None:
     pipeline = a_pipeline(tmp_path)
     written = pipeline.store.write("resized/aa/stray.jpg", b"x").modified_at
@@ -150,3 +165,19 @@ def test_a_damaged_manifest_stops_the_search_for_what_it_named_is_unknown(tmp_pa
 
     with pytest.raises(ManifestCorruptError):
         find_garbage(pipeline, soon())
+
+
+def test_training_sets_stay_while_they_are_among_the_newest_or_were_trained_on(tmp_path: Path) -> None:
+    pipeline = a_pipeline(tmp_path)
+    days = [f"2026-03-{day:02}" for day in range(1, 12)]
+    for day in days:
+        work = pipeline.manifests.begin(TRAINING_SETS, day, digest(day))
+        pipeline.manifests.commit(work.draft([]))
+    for day, model_id in {days[0]: "a model", days[1]: ""}.items():
+        row: dict[str, object] = dict.fromkeys(TRAINING_ITERATIONS.columns) | {"sequence": 1, "model_id": model_id}
+        work = pipeline.manifests.begin(TRAINING_ITERATIONS, day, digest(day))
+        pipeline.manifests.commit(work.draft([row]))
+
+    gone = [path.removeprefix("manifests/training_sets/")[:10] for path in garbage(pipeline)]
+
+    assert gone == days[1:4]

@@ -16,7 +16,7 @@ from typing_extensions import override
 from imaging_assets.errors import SettingsError
 from imaging_assets.records.predictions import Scored
 from imaging_assets.settings import Settings
-from imaging_assets.stages.insights import embed_query
+from imaging_assets.stages.insights.vectors import embed_query
 from imaging_assets.stages.models.registry import Registry
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.web.app import create_app

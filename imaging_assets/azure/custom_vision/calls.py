@@ -33,6 +33,9 @@ _MARGIN = 1.05
 
 _PASSING = {408, 429, 500, 502, 503, 504}
 _LONGEST_WAIT = 60.0
+_LONGEST_ASKED = 300.0
+"""A service that wants more patience (a month's quota is used up) is told as an error at once."""
+
 _SENTENCE = 300
 
 _LIMITS = {
@@ -126,7 +129,9 @@ class Calls:
                 renewed = True  # the token may have ended on the way; the next one is fresh
                 continue
             passing = (status is None or status in _PASSING) and not isinstance(translated, AccessDeniedError)
-            if not passing or attempt == self._tries or status in not_again or not (repeat or status == 429):
+            if not passing or wait > _LONGEST_ASKED or attempt == self._tries or status in not_again:
+                raise translated
+            if not (repeat or status == 429):
                 raise translated
             if look and took_effect_perhaps(translated) and (found := look()) is not None:
                 return found

@@ -10,6 +10,7 @@ from azure.cognitiveservices.vision.customvision.prediction import CustomVisionP
 from azure.cognitiveservices.vision.customvision.training import CustomVisionTrainingClient
 from azure.core.credentials import TokenCredential
 
+from imaging_assets.azure.credentials import identity
 from imaging_assets.azure.custom_vision.authentication import TokenAuthentication, key_authentication
 from imaging_assets.azure.custom_vision.calls import Calls, Clock
 from imaging_assets.azure.custom_vision.wire import kind_of
@@ -27,13 +28,15 @@ class Connection:
     """Both resources, opened; makes no call by itself.
 
     Args:
-        credential: Gives the identity where a key is missing; asked only then.
+        credential: Gives the identity where a key is missing; asked only then. (Its module also keeps signatures out of logs.)
 
     Raises:
         SettingsError: No endpoint.
     """
 
-    def __init__(self, policy: CustomVision, credential: Callable[[], TokenCredential], *, clock: Clock | None = None) -> None:
+    def __init__(
+        self, policy: CustomVision, credential: Callable[[], TokenCredential] = identity, *, clock: Clock | None = None
+    ) -> None:
         if not policy.endpoint:
             raise SettingsError(
                 "Custom Vision needs its training resource. Set custom_vision.endpoint (IMAGING_CUSTOM_VISION__ENDPOINT)."

@@ -5,7 +5,7 @@ Belongs here: the files, shared by the trainer that writes and the predictor tha
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from imaging_assets.errors import BlobNameError, BlobNotFoundError, ModelNotFoundError
@@ -19,6 +19,7 @@ class ModelRecord:
 
     Attributes:
         iteration_id: "" while the answer to the request for a training is not known.
+        content: Digest of what it learns from.
         before: Iterations there were when the training was asked for, so that a lost one can be told from them.
         finished: Whether it can be asked.
         rejected: Why an image was not learnt from, by sha256.
@@ -28,6 +29,7 @@ class ModelRecord:
     project_id: str
     kind: ModelKind
     tags: tuple[str, ...]
+    content: str
     before: tuple[str, ...] = ()
     iteration_id: str = ""
     finished: bool = False
@@ -42,10 +44,11 @@ class ModelRecord:
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """The model that answers under the publish name, and the one before it, kept for a rollback."""
+    """The model that answers under the publish name `name`, and the one before it, kept for a rollback."""
 
     model_id: str = ""
     previous: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,13 @@ class ModelRecords:
             )
         return record
 
+    def gone(self, record: ModelRecord) -> ModelNotFoundError:
+        """The error for a record whose iteration the service no longer has."""
+        return ModelNotFoundError(
+            f"Model {record.model_id!r} is no longer in Custom Vision (iteration {record.iteration_id}), or was unpublished there. Train "
+            "another, or let the one before it serve with `imaging-assets rollback`."
+        )
+
     def write(self, record: ModelRecord) -> None:
         """Write or replace a record."""
         text = json.dumps(asdict(record), ensure_ascii=False, indent=1, sort_keys=True)
@@ -89,11 +99,11 @@ class ModelRecords:
         said = self._read(self._serving_path(project_id))
         return Serving(**said) if said else Serving()
 
-    def note_serving(self, project_id: str, model_id: str) -> None:
-        """Remember what was published."""
-        now = self.serving(project_id)
-        if now.model_id != model_id:
-            now = replace(now, model_id=model_id, previous=now.model_id)
+    def note_serving(self, project_id: str, model_id: str, name: str) -> None:
+        """Remember what was published, and under which name."""
+        before = self.serving(project_id)
+        previous = before.previous if before.model_id == model_id else before.model_id
+        if (now := Serving(model_id, previous, name)) != before:
             self.store.write(self._serving_path(project_id), json.dumps(asdict(now)).encode())
 
     def _read(self, path: str) -> dict[str, Any] | None:

@@ -35,10 +35,10 @@ RECIPE = "resized-2"
 
 Row = dict[str, Any]
 
-_PER_IMAGE = ("sha256", "phash", "status", "reason", "detail", "format", "width", "height", "orientation", "captured_at")
-_LOOKS = ("sharpness", "brightness", "entropy", "problems")
 _HARDEST = 10
-_STORED = ("resized", "resized_size", "resized_width", "resized_height", "thumbnail")
+_NOT_OF_BYTES = ("path", "size", "etag", "duplicate_group", "recipe", "decoders")
+_OF_BYTES = tuple(name for name in RESIZED_IMAGES.columns if name not in _NOT_OF_BYTES)
+"""Columns that are the same for every copy of an image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ class _Seen:
 
     def find(self, sha256: str, find_out: Callable[[], Row]) -> Row:
         if row := self._known.get(sha256):
-            return {name: row[name] for name in _PER_IMAGE + _LOOKS + _STORED}
+            return {name: row[name] for name in _OF_BYTES}
         with self._lock:
             first = sha256 not in self._found
             found = self._found.setdefault(sha256, Future())

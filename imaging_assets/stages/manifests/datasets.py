@@ -112,7 +112,9 @@ def _relabelled(pipeline: Pipeline, rows: list[Row], then: datetime) -> list[Row
 
 
 def _dataset(pipeline: Pipeline, day: str, rows: Iterable[Row]) -> Dataset:
-    sides = known_sides(pipeline)
+    sides = {
+        sha256: (split, reason) for sha256, split, reason in known_sides(pipeline).select("sha256", "split", "reason").iter_rows()
+    }
     images: dict[str, DatasetImage] = {}
     names: set[str] = set()
     left_out: dict[str, str] = {}
@@ -123,12 +125,12 @@ def _dataset(pipeline: Pipeline, day: str, rows: Iterable[Row]) -> Dataset:
             left_out[row["path"]] = reason
             continue
         name = _name(row["path"].removeprefix(f"{pipeline.places.landing}/"), row["resized"], row["sha256"], names)
-        images[row["sha256"]] = DatasetImage(_said(row, name, str(sides[row["sha256"]]["split"])), row["resized"])
+        images[row["sha256"]] = DatasetImage(_said(row, name, sides[row["sha256"]][0]), row["resized"])
     ordered = sorted(images.values(), key=lambda image: image.said.path)
     return Dataset(day, tuple(ordered), tuple(sorted(left_out.items())))
 
 
-def _why_not(row: Row, sides: Mapping[str, Row]) -> str:
+def _why_not(row: Row, sides: Mapping[str, tuple[str, str]]) -> str:
     if row["status"] == "quarantined" or not row["resized"]:
         return "quarantined"
     if row["conflict"]:
@@ -136,7 +138,8 @@ def _why_not(row: Row, sides: Mapping[str, Row]) -> str:
     side = sides.get(row["sha256"])
     if side is None:
         return "not placed in a training set yet; run `imaging-assets run`"
-    return f"excluded: {side['reason']}" if side["split"] == "excluded" else ""
+    split, why = side
+    return f"excluded: {why}" if split == "excluded" else ""
 
 
 def _said(row: Row, name: str, split: str) -> AnnotatedImage:

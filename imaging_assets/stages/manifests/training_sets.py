@@ -7,14 +7,14 @@ A set starts from the newest earlier one (or its own last state) and reads only 
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
 from imaging_assets.stages.digests import digest
-from imaging_assets.stages.manifests.splits import place_images
+from imaging_assets.stages.manifests.splits import known_sides, place_images
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.state import Draft, Manifest, Work
 from imaging_assets.stages.tables import TAGGED_MANIFESTS, TRAINING_SETS
@@ -51,32 +51,45 @@ def gather_training_set(pipeline: Pipeline, day: str, tagged: Mapping[str, Manif
     work = pipeline.manifests.begin(TRAINING_SETS, day, training_set_inputs(pipeline, tagged))
     if work.done:
         return work.done, _report(work.previous(), len(tagged), 0)
-    rows, read_before = _start(pipeline, day, work)
+    before, read_before = _start(pipeline, day, work)
     changed = [other for other in tagged if read_before.get(other) != tagged[other].rows]
     gone = [other for other in read_before if other not in tagged]
-    images = {row["sha256"]: row for row in rows}
+    frames = list(pipeline.executor.map(lambda key: _labelled(pipeline, tagged[key]), changed))
+    kept, touched = _touched(pipeline, before, {*changed, *gone}, frames)
+    images = {row["sha256"]: row for row in touched}
     _forget(images, {*changed, *gone})
     seen: set[str] = set()
-    for other, frame in zip(changed, pipeline.executor.map(lambda key: _labelled(pipeline, tagged[key]), changed), strict=True):
+    for other, frame in zip(changed, frames, strict=True):
         for row in frame.iter_rows(named=True):
             _see(images, other, row, first=row["sha256"] not in seen)
             seen.add(row["sha256"])
     placed = place_images(pipeline, [row for row in images.values() if not row["conflict"]])
-    finished = [_with_side(row, placed.get(row["sha256"])) for row in images.values()]
+    finished = pl.concat([kept, TRAINING_SETS.frame([_with_side(row, placed.get(row["sha256"])) for row in images.values()])])
     notes = {"days": json.dumps({other: manifest.rows for other, manifest in tagged.items()})}
     draft = work.draft(finished, notes)
     assert draft.frame is not None
     return draft, _report(draft.frame, len(tagged), len(changed))
 
 
-def _start(pipeline: Pipeline, day: str, work: Work) -> tuple[list[Row], dict[str, str]]:
+def _start(pipeline: Pipeline, day: str, work: Work) -> tuple[pl.DataFrame, dict[str, str]]:
     """Rows to start from and, by day, the tagged manifest they were read from."""
     frame, notes = work.previous_with_notes()
     if not work.standing:
         earlier = {key: manifest for key, manifest in pipeline.manifests.newest(TRAINING_SETS.asset).items() if key < day}
         if earlier:
             frame, notes = pipeline.manifests.read_with_notes(earlier[max(earlier)], TRAINING_SETS)
-    return frame.to_dicts(), json.loads(notes.get("days", "{}"))
+    return frame, json.loads(notes.get("days", "{}"))
+
+
+def _touched(
+    pipeline: Pipeline, before: pl.DataFrame, days: set[str], frames: Sequence[pl.DataFrame]
+) -> tuple[pl.DataFrame, list[Row]]:
+    """Rows that stay as they are, and those that days which are read again, or their images, are about; mostly few."""
+    stale = pl.col("sightings").list.eval(pl.element().struct.field("day").is_in(list(days))).list.any()
+    read = pl.concat([frame["sha256"] for frame in frames]) if frames else pl.Series([], dtype=pl.String())
+    forgotten = before["sha256"].is_in(known_sides(pipeline)["sha256"].implode()).not_() & (before["conflict"] == "")
+    touched = before.select(stale | pl.col("sha256").is_in(read.implode()) | forgotten).to_series()
+    return before.filter(~touched), before.filter(touched).to_dicts()
 
 
 def _labelled(pipeline: Pipeline, manifest: Manifest) -> pl.DataFrame:

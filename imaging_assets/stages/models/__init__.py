@@ -1,5 +1,5 @@
 """Steps of the group *models*: train when it is worth it, judge fairly, publish only what is better.
 
-`iterations` is the step, `evaluation` the judge (`boxes` where boxes are found), `registry` the memory of what was published, by what
-right, and the way back.
+`iterations` is the step, `evaluation` the judge (`boxes` where boxes are found, `curves` for both), `registry` the memory of what was
+published, by what right, and the way back; `comparison` sets several trainers beside each other.
 """

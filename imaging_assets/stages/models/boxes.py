@@ -6,12 +6,13 @@ A found box of at least 0.5 is right when it covers a stated one of its tag with
 PASCAL VOC: Everingham et al. 2010, https://doi.org/10.1007/s11263-009-0275-4); each stated box is found once at most.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from imaging_assets.records.manifests import Region
 from imaging_assets.records.models import Evaluation, TagScore, TrainingImage
 from imaging_assets.records.predictions import Scored
+from imaging_assets.stages.models.curves import Curve, area, curve
 
 LEAST_PROBABILITY = 0.5
 LEAST_OVERLAP = 0.5
@@ -23,22 +24,21 @@ def evaluate_boxes(model_id: str, images: Sequence[TrainingImage], scored: Mappi
     Args:
         scored: The model's answer by sha256.
     """
-    stated, found, matched, having = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+    stated, having = Counter[str](), Counter[str]()
+    answers: defaultdict[str, list[tuple[float, bool]]] = defaultdict(list)
     right = 0
     for image in images:
-        answer = scored.get(image.sha256)
-        boxes = _boxes(answer)
-        hits = _hits(image.regions, boxes)
-        right += answer is not None and not answer.error and len(hits) == len(boxes) == len(image.regions)
+        answer = scored.get(image.sha256, Scored((), error="not asked"))
+        found = _matched(image.regions, answer)
+        sure = [is_right for _, probability, is_right in found if probability >= LEAST_PROBABILITY]
+        right += not answer.error and all(sure) and len(sure) == len(image.regions)
         stated.update(region.tag for region in image.regions)
         having.update({region.tag for region in image.regions})
-        found.update(box.tag for box in boxes)
-        matched.update(hits)
-    per_tag = tuple(
-        TagScore(tag, having[tag], matched[tag] / found[tag] if found[tag] else 0.0, matched[tag] / stated[tag])
-        for tag in sorted(stated)
-    )
-    return Evaluation(model_id, len(images), right / len(images) if images else 0.0, per_tag)
+        for tag, probability, is_right in found:
+            answers[tag].append((probability, is_right))
+    curves = {tag: curve(stated[tag], answers[tag]) for tag in sorted(stated)}
+    per_tag = tuple(_tag_score(tag, having[tag], stated[tag], answers[tag], points) for tag, points in curves.items())
+    return Evaluation(model_id, len(images), right / len(images) if images else 0.0, per_tag, {}, curves)
 
 
 def overlap(one: Region, other: Region) -> float:
@@ -50,19 +50,21 @@ def overlap(one: Region, other: Region) -> float:
     return shared / union if union > 0 else 0.0
 
 
-def _boxes(scored: Scored | None) -> list[Region]:
-    """Boxes that count, surest first."""
-    predictions = scored.predictions if scored else ()
-    return [found.box for found in predictions if found.box and found.probability >= LEAST_PROBABILITY]
-
-
-def _hits(stated: Sequence[Region], boxes: Sequence[Region]) -> list[str]:
-    """Tags of the boxes that are right."""
+def _matched(stated: Sequence[Region], answer: Scored) -> list[tuple[str, float, bool]]:
+    """Tag, probability and whether it is right of every found box, surest first."""
     rest = list(stated)
-    hits = []
-    for box in boxes:
-        near = [region for region in rest if region.tag == box.tag and overlap(region, box) >= LEAST_OVERLAP]
-        if near:
-            rest.remove(max(near, key=lambda region: overlap(region, box)))
-            hits.append(box.tag)
-    return hits
+    matched = []
+    for found in answer.predictions:
+        if found.box is None:
+            continue
+        near = [(overlap(region, found.box), place) for place, region in enumerate(rest) if region.tag == found.tag]
+        best, place = max(near, default=(0.0, -1))
+        if best >= LEAST_OVERLAP:
+            del rest[place]
+        matched.append((found.tag, found.probability, best >= LEAST_OVERLAP))
+    return matched
+
+
+def _tag_score(tag: str, images: int, stated: int, answers: Sequence[tuple[float, bool]], points: Curve) -> TagScore:
+    sure = [is_right for probability, is_right in answers if probability >= LEAST_PROBABILITY]
+    return TagScore(tag, images, sum(sure) / len(sure) if sure else 0.0, sum(sure) / stated, area(points))

@@ -6,12 +6,12 @@ Belongs here: scores and the verdict, pure. Does not: asking a model (`stages/pr
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from imaging_assets.policies import Training
 from imaging_assets.records.models import Evaluation, ModelKind, TagScore, TrainingImage, Verdict
 from imaging_assets.records.predictions import Scored
 from imaging_assets.stages.models.boxes import evaluate_boxes
+from imaging_assets.stages.models.curves import Curve, area, curve
 
 MULTILABEL_THRESHOLD = 0.5
 
@@ -53,26 +53,18 @@ def evaluate(model_id: str, kind: ModelKind, images: Sequence[TrainingImage], sc
     )
 
 
-def precision_recall(tag: str, images: Sequence[TrainingImage], scored: Mapping[str, Scored]) -> tuple[tuple[float, float], ...]:
+def precision_recall(tag: str, images: Sequence[TrainingImage], scored: Mapping[str, Scored]) -> Curve:
     """(recall, precision) of a tag at each threshold that some image's probability sets, the highest first.
 
     An image about which the model said nothing of the tag is never found, so the curve may end before all are.
     """
-    having = sum(tag in image.tags for image in images)
-    answered: Counter[float] = Counter()
-    right: Counter[float] = Counter()
+    answers = []
     for image in images:
         answer = scored.get(image.sha256, Scored(()))
         probability = max((found.probability for found in answer.predictions if found.tag == tag), default=None)
         if probability is not None:
-            answered[probability] += 1
-            right[probability] += tag in image.tags
-    points = []
-    so_far, found = 0, 0
-    for threshold in sorted(answered, reverse=True):
-        so_far, found = so_far + answered[threshold], found + right[threshold]
-        points.append((found / having if having else 0.0, found / so_far))
-    return tuple(points)
+            answers.append((probability, tag in image.tags))
+    return curve(sum(tag in image.tags for image in images), answers)
 
 
 def judge(challenger: Evaluation, champion: Evaluation | None, policy: Training) -> Judgement:
@@ -107,9 +99,7 @@ def _confusion(images: Sequence[TrainingImage], answers: Mapping[str, frozenset[
     return dict(sorted(Counter(pairs).items()))
 
 
-def _tag_score(
-    tag: str, images: Sequence[TrainingImage], answers: Mapping[str, frozenset[str]], curve: Sequence[tuple[float, float]]
-) -> TagScore:
+def _tag_score(tag: str, images: Sequence[TrainingImage], answers: Mapping[str, frozenset[str]], points: Curve) -> TagScore:
     having = [image for image in images if tag in image.tags]
     answered = [image for image in images if tag in answers[image.sha256]]
     right = sum(tag in image.tags for image in answered)
@@ -118,5 +108,5 @@ def _tag_score(
         len(having),
         right / len(answered) if answered else 0.0,
         right / len(having) if having else 0.0,
-        sum((recall - before) * precision for (before, _), (recall, precision) in pairwise([(0.0, 1.0), *curve])),
+        area(points),
     )

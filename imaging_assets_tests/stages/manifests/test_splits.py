@@ -4,7 +4,7 @@ import multiprocessing
 import random
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,21 @@ from typing_extensions import override
 from imaging_assets.embedded.blob_store import DirectoryBlobStore
 from imaging_assets.errors import BlobConflictError
 from imaging_assets.records.images import Blob, BlobInfo
-from imaging_assets.stages.manifests.splits import place_images
+from imaging_assets.stages.manifests.splits import known_sides, place_images
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets_tests.builders import a_pipeline
 from imaging_assets_tests.doubles import CountingBlobStore, over
 from imaging_assets_tests.stages.manifests.days import sha
 
 Row = dict[str, Any]
+
+
+def placed_after(pipeline: Pipeline, batch: Sequence[Row]) -> dict[str, Row]:
+    """Place images; everything that was ever placed, by sha256."""
+    placed = place_images(pipeline, batch)
+    every = {row["sha256"]: row for row in known_sides(pipeline).to_dicts()}
+    assert {image["sha256"]: every[image["sha256"]] for image in batch} == placed
+    return every
 
 
 def an_image(name: str, *tags: str, phash: int | None = None) -> Row:
@@ -44,8 +52,8 @@ def alone(pipeline: Pipeline, side: str, near: int) -> Row:
         filler = [
             an_image(f"{side} {near} {number} {place}", f"tag {near} {number}") for place in range(("train", "test").index(side))
         ]
-        place_images(pipeline, filler)
-        if place_images(pipeline, [image])[image["sha256"]]["split"] == side:
+        placed_after(pipeline, filler)
+        if placed_after(pipeline, [image])[image["sha256"]]["split"] == side:
             return image
     raise AssertionError(side)
 
@@ -58,7 +66,7 @@ def test_a_placed_image_never_changes_sides_whatever_comes_later_in_whatever_ord
     for _ in range(12):
         batch = rng.sample(every, 25)
         rng.shuffle(batch)
-        placed = place_images(pipeline, batch)
+        placed = placed_after(pipeline, batch)
         for image in batch:
             assert first.setdefault(image["sha256"], placed[image["sha256"]]["split"]) == placed[image["sha256"]]["split"]
         assert all(placed[sha256]["split"] == side for sha256, side in first.items())
@@ -67,15 +75,15 @@ def test_a_placed_image_never_changes_sides_whatever_comes_later_in_whatever_ord
 def test_another_tag_or_hash_does_not_move_an_image(tmp_path: Path) -> None:
     pipeline = a_pipeline(tmp_path)
     batch = images(10)
-    before = sides(place_images(pipeline, batch), batch)
+    before = sides(placed_after(pipeline, batch), batch)
     retagged = [image | {"tags": ["dog"], "phash": "0" * 16} for image in batch]
-    assert sides(place_images(pipeline, retagged), batch) == before
+    assert sides(placed_after(pipeline, retagged), batch) == before
 
 
 def test_the_order_of_a_batch_does_not_matter(tmp_path: Path) -> None:
     batch = [an_image(str(number), "ab"[number % 2], phash=number // 3 << 20) for number in range(40)]
-    one = place_images(a_pipeline(tmp_path / "one"), batch)
-    other = place_images(a_pipeline(tmp_path / "other"), batch[::-1])
+    one = placed_after(a_pipeline(tmp_path / "one"), batch)
+    other = placed_after(a_pipeline(tmp_path / "other"), batch[::-1])
     assert one == other
 
 
@@ -89,7 +97,7 @@ def test_each_tag_of_two_images_or_more_has_a_test_image_and_one_to_learn_from(
     pipeline = a_pipeline(tmp_path, training=shares)
     batch = [image for tag in "abcdefgh" for image in images(2, tag)]
     for start in range(0, len(batch), batch_size):
-        placed = place_images(pipeline, batch[start : start + batch_size])
+        placed = placed_after(pipeline, batch[start : start + batch_size])
     found: dict[str, set[str]] = defaultdict(set)
     for image in batch:
         found[image["tags"][0]].add(placed[image["sha256"]]["split"])
@@ -98,7 +106,7 @@ def test_each_tag_of_two_images_or_more_has_a_test_image_and_one_to_learn_from(
 
 def test_a_single_image_of_a_tag_is_learnt_from(tmp_path: Path) -> None:
     batch = images(1)
-    assert sides(place_images(a_pipeline(tmp_path), batch), batch) == ["train"]
+    assert sides(placed_after(a_pipeline(tmp_path), batch), batch) == ["train"]
 
 
 @pytest.mark.parametrize("batch", [200, 7])
@@ -107,7 +115,7 @@ def test_the_shares_are_approached_for_every_tag(tmp_path: Path, batch: int) -> 
     every = [*images(120, "cat"), *images(60, "dog"), *images(20, "bird")]
     random.Random(1).shuffle(every)
     for start in range(0, len(every), batch):
-        placed = place_images(pipeline, every[start : start + batch])
+        placed = placed_after(pipeline, every[start : start + batch])
     for tag, number in (("cat", 120), ("dog", 60), ("bird", 20)):
         counts = Counter(placed[image["sha256"]]["split"] for image in every if image["tags"] == [tag])
         assert abs(counts["test"] - 0.2 * number) <= 1
@@ -120,8 +128,8 @@ def test_near_duplicates_share_a_side_and_a_group_whenever_they_come(tmp_path: P
     kinds = [0x1111_0000_1111_0000 * factor for factor in (1, 2, 4, 7)]
     first = [an_image(f"{kind} a", phash=kind) for kind in kinds]
     later = [an_image(f"{kind} {bit}", phash=kind ^ (1 << bit) ^ 1) for kind in kinds for bit in (9, 30, 63)]
-    place_images(pipeline, first)
-    placed = place_images(pipeline, later)
+    placed_after(pipeline, first)
+    placed = placed_after(pipeline, later)
     for number, image in enumerate(later):
         leader = placed[first[number // 3]["sha256"]]
         mine = placed[image["sha256"]]
@@ -130,7 +138,7 @@ def test_near_duplicates_share_a_side_and_a_group_whenever_they_come(tmp_path: P
 
 def test_images_just_beyond_the_limit_are_no_duplicates(tmp_path: Path) -> None:
     pipeline = a_pipeline(tmp_path)
-    placed = place_images(pipeline, [an_image("a", phash=0), an_image("b", phash=0b1111), an_image("c", phash=0b11111 << 40)])
+    placed = placed_after(pipeline, [an_image("a", phash=0), an_image("b", phash=0b1111), an_image("c", phash=0b11111 << 40)])
     groups = {name: placed[sha(name)]["group"] for name in "abc"}
     assert groups["a"] == groups["b"] != groups["c"]
 
@@ -143,9 +151,9 @@ def test_a_burst_that_drifts_away_from_its_first_image_stays_on_one_side(tmp_pat
         "one by one": [[frame] for frame in burst],
         "backwards": [burst[10:], burst[:10]],
     }.items():
-        placed = place_images(a_pipeline(tmp_path / name), [*images(3)])
+        placed = placed_after(a_pipeline(tmp_path / name), [*images(3)])
         for batch in batches:
-            placed = place_images(a_pipeline(tmp_path / name), batch)
+            placed = placed_after(a_pipeline(tmp_path / name), batch)
         assert len(set(sides(placed, burst))) == 1, name
         assert "excluded" not in sides(placed, burst)
 
@@ -155,7 +163,7 @@ def test_no_two_near_duplicates_are_ever_on_two_sides(tmp_path: Path) -> None:
     rng = random.Random(3)
     crowd = [an_image(str(number), rng.choice("ab"), phash=rng.getrandbits(12)) for number in range(300)]
     for start in range(0, 300, 60):
-        placed = place_images(pipeline, crowd[start : start + 60])
+        placed = placed_after(pipeline, crowd[start : start + 60])
     kept = [row for row in placed.values() if row["split"] != "excluded"]
     torn = [
         (one["phash"], other["phash"])
@@ -170,25 +178,25 @@ def test_a_new_image_near_two_sides_is_excluded_for_ever_with_the_reason(tmp_pat
     pipeline = a_pipeline(tmp_path)
     low, high = alone(pipeline, "train", 0), alone(pipeline, "test", 0xFF)
     between = an_image("between", phash=0xF)
-    row = place_images(pipeline, [between])[between["sha256"]]
+    row = placed_after(pipeline, [between])[between["sha256"]]
     assert (row["split"], row["reason"]) == ("excluded", "near-duplicates of it are on two sides of the split")
     assert row["group"] in {low["sha256"], high["sha256"]}
-    assert place_images(pipeline, images(30))[between["sha256"]] == row
+    assert placed_after(pipeline, images(30))[between["sha256"]] == row
 
 
 def test_an_image_near_an_excluded_one_only_is_not_excluded(tmp_path: Path) -> None:
     pipeline = a_pipeline(tmp_path)
     alone(pipeline, "train", 0)
     alone(pipeline, "test", 0xFF)
-    place_images(pipeline, [an_image("between", phash=0xF)])
+    placed_after(pipeline, [an_image("between", phash=0xF)])
     beyond = an_image("beyond", phash=0xF00F)
-    assert place_images(pipeline, [beyond])[beyond["sha256"]]["split"] != "excluded"
+    assert placed_after(pipeline, [beyond])[beyond["sha256"]]["split"] != "excluded"
 
 
 def test_known_images_are_looked_up_without_writing(tmp_path: Path) -> None:
     pipeline = a_pipeline(tmp_path)
     batch = images(10)
-    before = place_images(pipeline, batch)
+    before = placed_after(pipeline, batch)
     store = CountingBlobStore(pipeline.store)
     assert place_images(over(pipeline, store), batch) == before
     assert (store.reads, store.writes) == (["models/splits.parquet"], [])
@@ -196,7 +204,7 @@ def test_known_images_are_looked_up_without_writing(tmp_path: Path) -> None:
 
 def test_no_images_need_no_memory(tmp_path: Path) -> None:
     pipeline = a_pipeline(tmp_path)
-    assert place_images(pipeline, []) == {}
+    assert placed_after(pipeline, []) == {}
     assert pipeline.store.find("models/splits.parquet") is None
 
 
@@ -226,13 +234,13 @@ class MeetingBlobStore(DirectoryBlobStore):
 @pytest.mark.parametrize("known", [0, 6])
 def test_runs_that_place_at_the_same_time_agree(tmp_path: Path, known: int) -> None:
     pipeline = a_pipeline(tmp_path)
-    place_images(pipeline, images(known, "known"))
+    placed_after(pipeline, images(known, "known"))
     meeting = over(pipeline, MeetingBlobStore(tmp_path / "store", parties=4))
     batches = [images(20, "cat", start) for start in (0, 5, 10, 15)]
     answers: list[dict[str, Row]] = [{} for _ in batches]
 
     def place(number: int) -> None:
-        answers[number] = place_images(meeting, batches[number])
+        answers[number] = placed_after(meeting, batches[number])
 
     threads = [threading.Thread(target=place, args=(number,)) for number in range(4)]
     for thread in threads:
@@ -240,7 +248,7 @@ def test_runs_that_place_at_the_same_time_agree(tmp_path: Path, known: int) -> N
     for thread in threads:
         thread.join()
 
-    kept = place_images(pipeline, [])
+    kept = placed_after(pipeline, [])
     assert len(kept) == known + 35
     for batch, answer in zip(batches, answers, strict=True):
         assert sides(answer, batch) == sides(kept, batch)
@@ -259,7 +267,7 @@ def test_a_memory_that_never_stands_still_is_given_up_with_an_error(tmp_path: Pa
     pipeline = a_pipeline(tmp_path)
     late = AlwaysLateBlobStore(pipeline.store)
     with pytest.raises(BlobConflictError, match=r"models/splits\.parquet"):
-        place_images(over(pipeline, late), images(2))
+        placed_after(over(pipeline, late), images(2))
     assert len(late.writes) == 20
 
 
@@ -267,7 +275,7 @@ def _place_in_a_process(home: Path, start: int, barrier: Any) -> None:
     pipeline = a_pipeline(home)
     barrier.wait(timeout=60)
     for number in range(start, start + 20, 2):
-        place_images(pipeline, images(2, "cat", number))
+        placed_after(pipeline, images(2, "cat", number))
 
 
 @pytest.mark.slow
@@ -281,4 +289,4 @@ def test_processes_that_place_at_the_same_time_lose_nothing(tmp_path: Path) -> N
     for worker in workers:
         worker.join(120)
     assert [worker.exitcode for worker in workers] == [0, 0]
-    assert len(place_images(a_pipeline(tmp_path), [])) == 30
+    assert len(placed_after(a_pipeline(tmp_path), [])) == 30

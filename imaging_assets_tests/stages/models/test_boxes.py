@@ -54,7 +54,15 @@ def test_rates_of_a_tag_count_boxes() -> None:
     images = [an_image("a", a_box(), a_box(left=0.55)), an_image("b", a_box("dog"))]
     scored = {"a": found((a_box(), 0.9)), "b": found((a_box("cat"), 0.9), (a_box("dog"), 0.8))}
     evaluation = evaluate("m", "detection", images, scored)
-    assert evaluation.per_tag == (TagScore("cat", 1, 0.5, 0.5), TagScore("dog", 1, 1.0, 1.0))
+    # Of two cats one is found, as surely as a wrong one.
+    assert evaluation.per_tag == (TagScore("cat", 1, 0.5, 0.5, 0.25), TagScore("dog", 1, 1.0, 1.0, 1.0))
+
+
+def test_average_precision_counts_boxes_below_the_threshold_too() -> None:
+    images = [an_image("a", a_box(), a_box(left=0.55))]
+    scored = {"a": found((a_box(), 0.9), (a_box(left=0.55), 0.2))}
+    (score,) = evaluate("m", "detection", images, scored).per_tag
+    assert (score.recall, score.average_precision) == (0.5, 1.0)
 
 
 def test_an_unanswered_image_without_boxes_counts_as_wrong() -> None:
