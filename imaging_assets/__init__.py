@@ -17,18 +17,20 @@ Who may import whom (a test enforces it)::
 
     records, errors, policies   everyone
     ports                       stages, embedded, backends, defs
-    stages                      defs, cli, backends
+    stages                      defs, cli, backends, web
     settings                    backends, cli, defs
     embedded                    backends only, and late
     analyzers                   backends, defs: which insights there are, and who answers
-    backends                    defs, cli
+    backends                    defs, cli, web
     defs                        cli only, and late; Dagster lives there and in definitions.py
+    web                         cli only, and late; imports ports, stages, settings, backends
 
 Where do I go to …?
 
 - change what a step does: `stages/<group>`; its columns: `stages/tables.py`; when it is done: `stages/state.py`
 - add a step of your own to the group insights: docs/insights.md
 - change what Dagster shows of it: `defs/assets/<group>.py`, `defs/metadata.py`; when it is asked for: `defs/sensors.py`
+- change the skill or the gallery: `web/skill`, `web/gallery/<page>.py`
 - let a port be served by something else: `ports/<port>.py` says what is promised, `backends.py` chooses,
   `imaging_assets_tests/contracts/test_<port>.py` proves it
 - add a setting: `policies.py`; a command: `cli/app.py`; an error: `errors.py`

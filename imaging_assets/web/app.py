@@ -14,6 +14,7 @@ from imaging_assets.errors import SettingsError
 from imaging_assets.settings import Settings
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.web.access import is_loopback
+from imaging_assets.web.body_limit import BodyLimit
 from imaging_assets.web.failures import answer_failures
 from imaging_assets.web.gallery import duplicates, files, image, models, problems, search, sign_in, unsure, upload
 from imaging_assets.web.observe import Observed
@@ -61,6 +62,7 @@ def create_app(settings: Settings, pipeline: Pipeline) -> FastAPI:
         app.include_router(module.router)
     app.add_api_route("/metrics", _metrics, include_in_schema=False)
     answer_failures(app)
+    app.add_middleware(BodyLimit, policy=policy)
     if names := _host_names(settings):
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=names, www_redirect=False)
     app.add_middleware(Observed, metrics=site.metrics)

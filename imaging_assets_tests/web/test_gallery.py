@@ -443,6 +443,16 @@ def test_an_upload_over_the_limit_is_refused(pipeline: Pipeline, tmp_path: Path)
     assert answer.json()["outcome"] == "refused"
 
 
+@pytest.mark.parametrize("url", ["/similar", "/unsure", "/sign-in", "/upload/labels"])
+def test_a_request_without_end_is_cut_off(pipeline: Pipeline, tmp_path: Path, url: str) -> None:
+    with a_server(pipeline, tmp_path, max_image_bytes=2000) as client:
+        assert client.post(url, content=b"x" * 33_000_000).status_code == 413
+        endless = client.post(
+            url, content=iter([b"x" * 1_000_000] * 34), headers={"Content-Type": "application/x-www-form-urlencoded"}
+        )
+    assert endless.status_code >= 400
+
+
 def test_a_deleted_image_is_gone_from_every_page(editable: tuple[TestClient, Pipeline]) -> None:
     client, pipeline = editable
     assert "cam/3.jpg" in names(page(client, "/"))

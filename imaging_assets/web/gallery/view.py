@@ -26,6 +26,8 @@ FACETS: Mapping[str, str] = {
     "tags": "Label",
     "predicted": "Predicted",
     "disagrees": "Label ≠ prediction",
+    "image_tags": "Seen in it",
+    "faces": "Faces",
     "split": "Split",
     "quality": "Quality",
     "has_text": "Has text",
@@ -49,7 +51,7 @@ SORTS: Mapping[str, str] = {
 
 _ABLE = {field.name: field for field in FIELDS}
 SHOWN_FACETS = tuple(name for name in FACETS if name in _ABLE and _ABLE[name].facetable)
-_FILTERS = tuple(field.name for field in FIELDS if field.filterable and field.type in ("string", "strings", "boolean"))
+_FILTERS = tuple(field.name for field in FIELDS if field.filterable and field.type in ("string", "strings", "boolean", "int64"))
 _MOST_VALUES = 100
 
 Vector = npt.NDArray[np.float32]
@@ -175,5 +177,11 @@ def unpack_vector(text: str, dimensions: int) -> Vector:
     return vector / np.float32(length)
 
 
-def _typed(name: str, value: str) -> str | bool:
-    return value == "true" if _ABLE[name].type == "boolean" else value
+def _typed(name: str, value: str) -> str | bool | int:
+    kind = _ABLE[name].type
+    if kind == "int64":
+        try:
+            return int(value[:18])
+        except ValueError as error:
+            raise QueryError(f"{name} is a whole number, and {value[:20]!r} is not. Choose one of the list.") from error
+    return value == "true" if kind == "boolean" else value

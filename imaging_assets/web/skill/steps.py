@@ -15,9 +15,14 @@ from imaging_assets.errors import ImagingError, UnreadableImageError
 from imaging_assets.policies import Resize
 from imaging_assets.ports.analyzer import ImageEmbedder
 from imaging_assets.ports.predictor import Predictor
+from imaging_assets.records.insights import ColumnType, ImageToAnalyze, Output
 from imaging_assets.records.predictions import Prediction, Scored
+from imaging_assets.stages.digests import sha256_of
+from imaging_assets.stages.images.encode import EncodedImage
 from imaging_assets.stages.images.engine import ImageEngine
 from imaging_assets.stages.images.normalize import normalize_image
+from imaging_assets.stages.insights.plan import VECTORS, Plan
+from imaging_assets.stages.insights.steps import answer_of
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.predictions import KEPT_TAGS
 from imaging_assets.web.skill.contract import Answer
@@ -37,12 +42,20 @@ class Step(ABC):
     description: str
     example: Mapping[str, Any]
 
+    @abstractmethod
+    def run(self, images: Sequence[bytes]) -> list[Answer]:
+        """One answer per image (any bytes), in order; an image that cannot be used carries its error."""
+
+
+class PreparingStep(Step):
+    """A step whose port takes several images at once."""
+
     def __init__(self, limits: Resize, engine: ImageEngine) -> None:
         self._limits = limits
         self._engine = engine
 
+    @override
     def run(self, images: Sequence[bytes]) -> list[Answer]:
-        """One answer per image (any bytes), in order; an image that cannot be used carries its error."""
         answers: list[Answer | None] = []
         usable: list[bytes] = []
         for image in images:
@@ -70,7 +83,7 @@ class Step(ABC):
         """One answer per prepared image, in order."""
 
 
-class PublishedModelStep(Step):
+class PublishedModelStep(PreparingStep):
     """The published model's tags."""
 
     name = "predictions"
@@ -115,7 +128,7 @@ class PublishedModelStep(Step):
         return Answer(data, warnings=(unsure,) if best.probability < self._warn_below else ())
 
 
-class EmbedderStep(Step):
+class EmbedderStep(PreparingStep):
     """The vector for similarity search."""
 
     name = "image_vectors"
@@ -142,13 +155,65 @@ class EmbedderStep(Step):
         ]
 
 
+class AnalyzerStep(Step):
+    """A step of the group insights, and before it those that it requires."""
+
+    def __init__(self, engine: ImageEngine, plan: Plan, name: str) -> None:
+        self._engine = engine
+        self._plan = plan
+        self.name = name
+        analyzer = plan.steps[name].analyzer
+        self.description = f"{name} by {analyzer.analyzer_id}."
+        self.example = {column: _EXAMPLES[kind] for column, kind in analyzer.columns.items()}
+
+    @override
+    def run(self, images: Sequence[bytes]) -> list[Answer]:
+        return [self._answer(image) for image in images]
+
+    def _answer(self, image: bytes) -> Answer:
+        try:
+            encoded = self._engine.encode(image)
+        except UnreadableImageError as error:
+            return _unreadable(str(error))
+        try:
+            return Answer(self._ask(self.name, sha256_of(image), encoded, {}))
+        except ImagingError as error:
+            return Answer({}, str(error))
+
+    def _ask(self, name: str, sha256: str, image: EncodedImage, known: dict[str, Output]) -> Output:
+        step = self._plan.steps[name]
+        for required in step.requires:
+            if required not in known:
+                known[required] = self._ask(required, sha256, image, known)
+        shown = {"resized": image.data, "thumbnail": image.looks.thumbnail, "none": b""}[step.analyzer.reads]
+        insights = {required: known[required] for required in step.requires}
+        return answer_of(step, ImageToAnalyze(sha256, shown, image.width, image.height, insights))
+
+
+_EXAMPLES: Mapping[ColumnType, Any] = {
+    "text": "a text",
+    "integer": 1,
+    "real": 0.5,
+    "boolean": True,
+    "texts": ["one", "two"],
+    "json": {},
+}
+
+
 def find_steps(pipeline: Pipeline, engine: ImageEngine, model: ModelFollower, warn_below: float) -> dict[str, Step]:
     """Every step of this deployment by name; the only place that knows which ports can answer about an image."""
+    plan = pipeline.insights
     steps: list[Step] = [
         PublishedModelStep(pipeline.resize, engine, predictor=pipeline.predictor, model=model, warn_below=warn_below),
         EmbedderStep(pipeline.resize, engine, pipeline.embedder),
+        # What requires vectors has them from a day's table only.
+        *(AnalyzerStep(engine, plan, name) for name in plan.steps if not _needs_vectors(plan, name)),
     ]
     return {step.name: step for step in steps}
+
+
+def _needs_vectors(plan: Plan, name: str) -> bool:
+    return name == VECTORS or any(_needs_vectors(plan, required) for required in plan.steps[name].requires)
 
 
 def _score(prediction: Prediction) -> dict[str, Any]:
