@@ -6,10 +6,12 @@ Implementations are imported late, so that a profile costs only what it uses.
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from imaging_assets.analyzers import build_embedder, plan
 from imaging_assets.errors import SettingsError
 from imaging_assets.ports.blob_store import BlobStore
+from imaging_assets.ports.catalog import Catalog
 from imaging_assets.ports.predictor import Predictor
 from imaging_assets.ports.search_index import SearchIndex
 from imaging_assets.ports.trainer import Trainer
@@ -66,7 +68,6 @@ def build(settings: Settings, *, blob_service: Any = None) -> Pipeline:
     Raises:
         SettingsError: A service is not named.
     """
-    from imaging_assets.embedded.catalog import SqlCatalog  # noqa: PLC0415
     from imaging_assets.embedded.executor import ThreadExecutor  # noqa: PLC0415
 
     embedder = build_embedder(settings)
@@ -87,7 +88,7 @@ def build(settings: Settings, *, blob_service: Any = None) -> Pipeline:
         trainer=trainer,
         predictor=predictor,
         index=index,
-        catalog=SqlCatalog(settings.catalog.url.get_secret_value() or f"sqlite:///{settings.home / 'catalog.db'}"),
+        catalog=build_catalog(settings),
         partitions=settings.partitions,
         places=settings.places,
         resize=settings.resize,
@@ -98,6 +99,18 @@ def build(settings: Settings, *, blob_service: Any = None) -> Pipeline:
         deletions=settings.deletions,
         crop_days=settings.insights.crop_days,
     )
+
+
+def build_catalog(settings: Settings) -> Catalog:
+    """The SQL catalogue; makes no call."""
+    from imaging_assets.embedded.catalog import SqlCatalog  # noqa: PLC0415
+
+    url = settings.catalog.url.get_secret_value()
+    if settings.profile == "azure" and url.startswith("postgresql") and not urlsplit(url).password:
+        from imaging_assets.azure.credentials import database_password  # noqa: PLC0415
+
+        return SqlCatalog(url, password=database_password)
+    return SqlCatalog(url or f"sqlite:///{settings.home / 'catalog.db'}")
 
 
 def build_on_store(settings: Settings) -> Pipeline:

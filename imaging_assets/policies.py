@@ -142,7 +142,8 @@ class Catalog(_Group):
 
     url: SecretStr = Field(
         SecretStr(""),
-        description="Database, as `postgresql+psycopg://user:password@host/name`; by default SQLite in the state folder.",
+        description="Database, as `postgresql+psycopg://user:password@host/name`; by default SQLite in the state folder. Without a "
+        "password the identity signs in to Azure's PostgreSQL (profile `azure`).",
     )
 
 

@@ -1,4 +1,4 @@
-# Dagster's history. Losing it costs runs that find nothing to do: what is done stands in the manifests' names.
+# Dagster's history and the catalogue. Losing them costs runs that find nothing to do, and a day's rows being written again.
 
 resource "azurerm_postgresql_flexible_server" "this" {
   name                          = "${var.name}-dagster"
@@ -34,7 +34,15 @@ resource "azurerm_postgresql_flexible_server_database" "dagster" {
   collation = "en_US.utf8"
 }
 
-# Dagster makes and migrates its tables itself.
+# A row per image, for whoever speaks SQL.
+resource "azurerm_postgresql_flexible_server_database" "catalog" {
+  name      = "catalog"
+  server_id = azurerm_postgresql_flexible_server.this.id
+  charset   = "UTF8"
+  collation = "en_US.utf8"
+}
+
+# Dagster and the catalogue make and migrate their tables themselves.
 resource "azurerm_postgresql_flexible_server_active_directory_administrator" "app" {
   server_name         = azurerm_postgresql_flexible_server.this.name
   resource_group_name = azurerm_resource_group.this.name

@@ -11,7 +11,9 @@ locals {
     IMAGING_CUSTOM_VISION__PREDICTION_ENDPOINT    = azurerm_cognitive_account.prediction.endpoint
     IMAGING_CUSTOM_VISION__PREDICTION_RESOURCE_ID = azurerm_cognitive_account.prediction.id
     IMAGING_CUSTOM_VISION__TIER                   = var.custom_vision_tier
-    # Awaited, with the settings of their branches: the queue of events, Image Analysis, the catalogue's database.
+    IMAGING_VISION__ENDPOINT                      = azurerm_cognitive_account.vision.endpoint
+    IMAGING_CATALOG__URL                          = "postgresql+psycopg://${azurerm_user_assigned_identity.pod["app"].name}@${azurerm_postgresql_flexible_server.this.fqdn}/${azurerm_postgresql_flexible_server_database.catalog.name}?sslmode=require"
+    # Awaited, with its setting: the queue of events.
     # Not ours: keeps azure-identity from asking developers' tools first.
     AZURE_TOKEN_CREDENTIALS = "prod"
   }

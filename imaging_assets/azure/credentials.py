@@ -30,6 +30,11 @@ def identity() -> TokenCredential:
     return DefaultAzureCredential()
 
 
+def database_password() -> str:
+    """What opens Azure's PostgreSQL to the identity: a token that holds for about an hour."""
+    return identity().get_token("https://ossrdbms-aad.database.windows.net/.default").token
+
+
 @dataclass(frozen=True, slots=True)
 class StorageAccount:
     """A storage account's blob endpoint and what opens it: a key, a SAS, or (both None) the identity."""

@@ -8,7 +8,7 @@ migrated, and the new `catalog_id` makes every day write its rows again.
 
 import json
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -53,7 +53,8 @@ _PARTS = {
 class SqlCatalog(Catalog):
     """A catalogue in the database of a URL such as `sqlite:////folder/catalog.db` or `postgresql+psycopg://user:password@host/name`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, password: Callable[[], str] | None = None) -> None:
+        self._password = password
         try:
             self._url = sa.make_url(url)
         except SQLAlchemyError as error:
@@ -122,9 +123,17 @@ class SqlCatalog(Catalog):
     def _create_engine(self, url: sa.URL, **arguments: Any) -> sa.Engine:
         wait = {"connect_timeout": 10} if self._is_postgresql else {"timeout": 30}
         with self._errors():
-            return sa.create_engine(
+            engine = sa.create_engine(
                 url, poolclass=sa.NullPool, connect_args=wait | arguments, json_serializer=_to_json, hide_parameters=True
             )
+        if self._password is not None:
+            sa.event.listen(engine, "do_connect", self._sign_in)
+        return engine
+
+    def _sign_in(self, *connecting: Any) -> None:
+        """Give a new connection the password of now; the last argument is what the driver is called with."""
+        assert self._password is not None
+        connecting[-1]["password"] = self._password()
 
     def _known(self, connection: sa.Connection) -> str:
         """The catalogue's id; "" where it must be made (anew)."""

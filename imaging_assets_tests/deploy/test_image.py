@@ -88,6 +88,9 @@ class Image:
         elif name == "ENV":
             told = dict(word.split("=", 1) for word in shlex.split(rest))
             self.variables |= {key: self.local(value).replace("$PATH", self.environment()["PATH"]) for key, value in told.items()}
+        elif name == "ARG":
+            key, _, value = rest.partition("=")
+            self.variables[key] = value.strip('"')
         elif name == "RUN":
             self.run(rest)
         elif name == "COPY":

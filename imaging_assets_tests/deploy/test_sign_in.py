@@ -19,6 +19,9 @@ from dagster_postgres.utils import DagsterPostgresException
 from sqlalchemy import text
 from typing_extensions import override
 
+from imaging_assets.azure import credentials
+from imaging_assets.backends import build_catalog
+from imaging_assets.settings import Settings
 from imaging_assets_tests.deploy.files import read_yaml
 
 pytestmark = pytest.mark.slow
@@ -92,6 +95,23 @@ def test_a_token_opens_the_database_over_tls(monkeypatch: pytest.MonkeyPatch, tm
                 encrypted = connection.execute(text("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")).scalar()
         assert encrypted is True
         assert set(asked) == {"https://ossrdbms-aad.database.windows.net"}
+
+
+def test_the_catalogue_signs_in_with_a_token_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    credentials.identity.cache_clear()
+    with a_postgres() as server, a_managed_identity(server.password) as (endpoint, asked):
+        for name, value in {"IDENTITY_ENDPOINT": endpoint, "IDENTITY_HEADER": HEADER, "AZURE_TOKEN_CREDENTIALS": "prod"}.items():
+            monkeypatch.setenv(name, value)
+        url = f"postgresql+psycopg://{server.username}@127.0.0.1:{server.port}/{server.database}?sslmode=require"
+        catalog = build_catalog(Settings.model_validate({"profile": "azure", "catalog": {"url": url}}))
+
+        catalog.write([], [])
+        ((rows,),) = catalog.query("SELECT count(*) FROM image_catalog").rows
+        ((encrypted,),) = catalog.query("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()").rows
+
+    credentials.identity.cache_clear()
+    assert (rows, encrypted) == (0, True)
+    assert set(asked) == {"https://ossrdbms-aad.database.windows.net"}
 
 
 def test_a_wrong_token_opens_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
