@@ -14,8 +14,11 @@ from PIL import Image
 from typing_extensions import override
 
 from imaging_assets.errors import SettingsError
+from imaging_assets.ports.analyzer import FunctionAnalyzer
 from imaging_assets.records.predictions import Scored
 from imaging_assets.settings import Settings
+from imaging_assets.stages.insights.plan import Plan
+from imaging_assets.stages.insights.plan import Step as PlannedStep
 from imaging_assets.stages.insights.vectors import embed_query
 from imaging_assets.stages.models.registry import Registry
 from imaging_assets.stages.pipeline import Pipeline
@@ -312,3 +315,14 @@ def test_a_server_that_needs_a_key_does_not_start_without_one(pipeline: Pipeline
 def test_a_page_elsewhere_cannot_reach_this_machines_server_by_a_name_of_its_own(client: TestClient) -> None:
     assert client.get("/api/healthcheck", headers={"Host": "evil.example"}).status_code == 400
     assert client.get("/api/healthcheck", headers={"Host": "localhost:8000"}).status_code == 200
+
+
+def test_a_step_of_the_insights_answers_after_those_it_requires(pipeline: Pipeline, tmp_path: Path) -> None:
+    size = FunctionAnalyzer(lambda image: {"edge": max(image.width, image.height)}, {"edge": "integer"}, version="1")
+    double = FunctionAnalyzer(lambda image: {"twice": 2 * image.insights["size"]["edge"]}, {"twice": "integer"}, version="1")
+    steps = {"size": PlannedStep("size", size), "double": PlannedStep("double", double, requires=("size",))}
+    with a_server(replace(pipeline, insights=Plan(("size", "double"), steps)), tmp_path) as client:
+        good, bad = answers(client, a_call(text_of(a_picture(1, (70, 50))), text_of(b"nothing")), "/api/skill/double")
+        assert {step["name"] for step in client.get("/api/skill", headers=HEADERS).json()["steps"]} >= {"size", "double"}
+    assert (good["data"], good["errors"]) == ({"twice": 140}, [])
+    assert "unsupported format" in bad["errors"][0]["message"]
