@@ -19,7 +19,7 @@ Who may import whom (a test enforces it)::
     ports                       stages, embedded, backends, defs
     stages                      defs, cli, backends
     settings                    backends, cli, defs
-    embedded                    backends only, and late
+    azure, embedded             backends only, and late
     backends                    defs, cli
     defs                        cli only, and late; Dagster lives there and in definitions.py
 
