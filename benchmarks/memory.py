@@ -2,7 +2,7 @@
 
 The images are a dozen photographs (`photos`), each copy with a comment of its own so that all bytes differ. They are made as they
 are read and what is made of them is dropped, so that the figure is the step's and no disk is filled. Peak is the process's
-resident set at its highest, polars and all.
+resident set at its highest, polars and all, as Linux tells it.
 
 Belongs here: memory. Does not: speed (`resize`).
 """

@@ -2,7 +2,7 @@
 
 The data, left to right; a day of images is a partition, and every step writes one small table per day::
 
-    landing blobs ─> raw_images ─> resized_images ─┬─> image_vectors ─────────────────────┐
+    landing blobs ─> raw_images ─> resized_images ─┬─> image_vectors, image_tags, … ──────┐
                                           │        │                                      │
     label files ────────────> label_records ─> tagged_manifests ──> training_sets         │
                                                    │                      │               │
@@ -20,12 +20,14 @@ Who may import whom (a test enforces it)::
     stages                      defs, cli, backends
     settings                    backends, cli, defs
     azure, embedded             backends only, and late
+    analyzers                   backends, defs: which insights there are, and who answers
     backends                    defs, cli
     defs                        cli only, and late; Dagster lives there and in definitions.py
 
 Where do I go to …?
 
 - change what a step does: `stages/<group>`; its columns: `stages/tables.py`; when it is done: `stages/state.py`
+- add a step of your own to the group insights: docs/insights.md
 - change what Dagster shows of it: `defs/assets/<group>.py`, `defs/metadata.py`; when it is asked for: `defs/sensors.py`
 - let a port be served by something else: `ports/<port>.py` says what is promised, `backends.py` chooses,
   `imaging_assets_tests/contracts/test_<port>.py` proves it

@@ -7,6 +7,7 @@ Implementations are imported late, so that a profile costs only what it uses.
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imaging_assets.analyzers import build_embedder, plan
 from imaging_assets.errors import SettingsError
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.ports.predictor import Predictor
@@ -64,10 +65,10 @@ def build(settings: Settings, *, blob_service: Any = None) -> Pipeline:
     Raises:
         SettingsError: A service is not named.
     """
-    from imaging_assets.embedded.analyzer import GradientEmbedder  # noqa: PLC0415
+    from imaging_assets.embedded.catalog import SqlCatalog  # noqa: PLC0415
     from imaging_assets.embedded.executor import ThreadExecutor  # noqa: PLC0415
 
-    embedder = GradientEmbedder()
+    embedder = build_embedder(settings)
     store: BlobStore
     if settings.profile == "azure":
         store = _azure_store(settings, blob_service or storage_account(settings).blob_service())
@@ -81,9 +82,11 @@ def build(settings: Settings, *, blob_service: Any = None) -> Pipeline:
         manifests=Manifests(store, settings.places.manifests),
         executor=ThreadExecutor(settings.resize.workers),
         embedder=embedder,
+        insights=plan(settings, store),
         trainer=trainer,
         predictor=predictor,
         index=index,
+        catalog=SqlCatalog(settings.catalog.url.get_secret_value() or f"sqlite:///{settings.home / 'catalog.db'}"),
         partitions=settings.partitions,
         places=settings.places,
         resize=settings.resize,
@@ -92,6 +95,7 @@ def build(settings: Settings, *, blob_service: Any = None) -> Pipeline:
         rollout=settings.rollout,
         review=settings.review,
         deletions=settings.deletions,
+        crop_days=settings.insights.crop_days,
     )
 
 

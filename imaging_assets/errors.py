@@ -16,9 +16,11 @@
     ├── ConsentRequiredError
     │   └── MassDeletionError     more is gone than a person is likely to have meant
     ├── UnreadableImageError      one image; always turned into a quarantined row
+    ├── AnalysisError             one image of one step; always turned into a row with its error
     ├── LabelFileError            a label file as a whole
     ├── TrainingError             training was started and failed
     ├── ModelNotFoundError        no trained model by that id
+    ├── CatalogError              the SQL catalogue cannot be reached or is of a later release
     ├── ServiceError              an outside service refused, failed, or gave no answer
     │   ├── AccessDeniedError     it does not accept the key or identity
     │   └── QuotaError            a limit of its tier is reached
@@ -133,6 +135,14 @@ class UnreadableImageError(ImagingError):
         return (UnreadableImageError, (self.reason, self.detail))  # it travels between processes
 
 
+class AnalysisError(ImagingError):
+    """An analyser has no answer for one image; `may_pass` when asking again later may help."""
+
+    def __init__(self, message: str, *, may_pass: bool = False) -> None:
+        super().__init__(message)
+        self.may_pass = may_pass
+
+
 class LabelFileError(ImagingError):
     """A label file that cannot be read as a whole (encoding, missing columns)."""
 
@@ -143,6 +153,10 @@ class TrainingError(ImagingError):
 
 class ModelNotFoundError(ImagingError):
     """No trained model by that id."""
+
+
+class CatalogError(ImagingError):
+    """The SQL catalogue cannot be reached, or a later release made it."""
 
 
 class ServiceError(ImagingError):
@@ -174,4 +188,4 @@ class SearchIndexMissingError(SearchIndexError):
 
 
 class QueryError(SearchIndexError):
-    """A query names an unknown field, an unsupported operation or a bad page."""
+    """A query names an unknown field, an unsupported operation or a bad page, or is no select statement."""

@@ -6,7 +6,7 @@ Belongs here: one frozen group per subject; stages take the group they need. Doe
 import os
 import re
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
@@ -55,6 +55,8 @@ class Places(_Group):
     resized: str = Field("resized", description="Resized images, named by content.")
     thumbnails: str = Field("thumbnails", description="Thumbnails, named by content.")
     manifests: str = Field("manifests", description="One table per asset and day.")
+    crops: str = Field("crops", description="Crops of faces, named by content; private.")
+    persons: str = Field("persons", description="Reference pictures of persons, a folder each; private.")
     models: str = Field("models", description="Trained models, the published one, the ledger, remembered scores.")
     review: str = Field("review", description="What people should look at next, a task file and a CSV per day.")
 
@@ -89,6 +91,58 @@ class Resize(_Group):
     )
     batch: int = Field(
         256, ge=1, le=10_000, description="Images between two journal entries; at most so many are repeated after a crash."
+    )
+
+
+class InsightStep(_Group):
+    """One step of the group insights, under its name: `[insights.steps.image_texts]`."""
+
+    enabled: bool | None = Field(default=None, description="Whether it runs; by default as docs/insights.md says.")
+    analyzer: str = Field(
+        "",
+        description="Who answers: a built-in analyser, `module:attribute` or an entry point; by default the one of the step's name.",
+    )
+    images: tuple[str, ...] = Field(("*",), min_length=1, description="Patterns of landing paths (`*`, `?`) it is asked about.")
+    requires: tuple[str, ...] = Field((), description="Further steps that come first and whose output it is shown.")
+    options: dict[str, Any] = Field(default={}, description="Options of its analyser.")
+
+
+class Insights(_Group):
+    """What is read out of images besides the user's tags."""
+
+    steps: dict[str, InsightStep] = Field(
+        default={}, description="Steps by name, each with `enabled`, `analyzer`, `images`, `requires`, `options`."
+    )
+    crop_days: float | None = Field(
+        default=None,
+        gt=0,
+        description="`gc` deletes crops of faces that are older than so many days; by default with their image.",
+    )
+
+    @field_validator("steps")
+    @classmethod
+    def _named(cls, value: dict[str, InsightStep]) -> dict[str, InsightStep]:
+        for name in value:
+            if not re.fullmatch(r"[a-z][a-z0-9_]{2,60}", name):
+                raise ValueError(f"{name!r} is no name of a step: use small letters, digits and _")
+        return value
+
+
+class Vision(_Group):
+    """Azure AI Vision, for the steps that name it; without a key, the process's own identity signs in."""
+
+    endpoint: str = Field("", description="Resource, as `https://<name>.cognitiveservices.azure.com`.")
+    key: SecretStr | None = Field(default=None, description="One of its keys.")
+    calls_per_second: float = Field(10.0, gt=0, le=1000, description="At most so many calls; a free resource allows 20 a minute.")
+    tries: int = Field(6, ge=1, le=20, description="Times a call is made while it is refused for a reason that may pass.")
+
+
+class Catalog(_Group):
+    """Where the SQL catalogue is."""
+
+    url: SecretStr = Field(
+        SecretStr(""),
+        description="Database, as `postgresql+psycopg://user:password@host/name`; by default SQLite in the state folder.",
     )
 
 
@@ -316,3 +370,46 @@ class CustomVision(_Group):
     poll_seconds: float = Field(10.0, gt=0, description="Time between two looks at a running training.")
     negative_tag: str = Field("", description="The tag that means none of the others; made as the project's negative tag.")
     tag_descriptions: dict[str, str] = Field({}, description="Descriptions to give to tags, by tag.")
+
+
+class Serve(_Group):
+    """The server: the Azure AI Search custom skill and the gallery."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on; another than this machine's own needs `serve.key`.")
+    port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
+    key: SecretStr | None = Field(None, description="What callers of the skill send, and what signs a person in to the gallery.")
+    host_names: tuple[str, ...] = Field(
+        (),
+        description="Names that callers may know this server by; none given: any, or only this machine's own where it listens there.",
+    )
+    open_gallery: bool = Field(
+        default=False, description="Show the gallery without signing in, even where other machines can reach it."
+    )
+    editing: bool = Field(default=False, description="Let signed-in people label and upload in the gallery; needs `serve.key`.")
+    follow_model: bool = Field(
+        default=True, description="Take over a newly published model while serving; else the one published at the start stays."
+    )
+    model_check_seconds: float = Field(5.0, gt=0, description="Time between two looks for a newly published model.")
+    warn_below: float = Field(0.0, ge=0, le=1, description="The skill warns of answers that are less sure than this.")
+    answer_seconds: float = Field(
+        25.0, gt=0, le=230, description="The skill answers within this time; keep it below the skillset's `timeout`."
+    )
+    workers: int = Field(
+        default_factory=lambda: min(8, os.cpu_count() or 1), ge=1, le=64, description="Batches of images worked on at once."
+    )
+    batch: int = Field(8, ge=1, le=1000, description="Images handed to a step at once when several wait.")
+    calls: int = Field(8, ge=1, le=1000, description="Calls of the skill read and worked on at once; bounds the memory.")
+    waiting_calls: int = Field(
+        64, ge=0, le=10_000, description="Calls that may wait for that; more are told to come again (429)."
+    )
+    max_body_bytes: int = Field(64_000_000, ge=1000, description="Largest call of the skill, in bytes.")
+    max_image_bytes: int = Field(
+        20_000_000, ge=1000, description="Largest image in a call, and largest dropped picture, in bytes."
+    )
+    max_upload_bytes: int = Field(100_000_000, ge=1000, description="Largest file the gallery's upload takes, in bytes.")
+    max_records: int = Field(1000, ge=1, le=10_000, description="Most records in a call of the skill.")
+    image_hosts: tuple[str, ...] = Field(
+        (), description="Hosts the skill may fetch images from: `host`, `*.domain`, or `https://host:port`; none by default."
+    )
+    private_hosts: bool = Field(default=False, description="Let those hosts have private addresses (private endpoints).")
+    debug: bool = Field(default=False, description="Log more; never an image, never a key.")

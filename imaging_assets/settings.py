@@ -23,8 +23,10 @@ from typing_extensions import override
 from imaging_assets.errors import SettingsError
 from imaging_assets.policies import (
     Azure,
+    Catalog,
     CustomVision,
     Deletions,
+    Insights,
     Labels,
     Partitions,
     Places,
@@ -32,7 +34,9 @@ from imaging_assets.policies import (
     Review,
     Rollout,
     Sensors,
+    Serve,
     Training,
+    Vision,
 )
 
 PROJECT_FILE = Path("imaging.toml")
@@ -56,6 +60,9 @@ OTHER_NAMES = {
 }
 """Variables that older systems of this kind were set up with: group, setting, and what of ours makes it count for nothing."""
 
+OLD_SERVE_VARIABLES = {"KEY": "key", "DEBUG": "debug", "GET_LATEST_MODEL": "follow_model", "WEBSITES_PORT": "port"}
+"""What the old power skill read, and the setting of `serve` it stands for."""
+
 
 class Settings(BaseSettings):
     """All settings; immutable."""
@@ -71,6 +78,9 @@ class Settings(BaseSettings):
     partitions: Partitions = Partitions()
     places: Places = Places()
     resize: Resize = Resize()
+    insights: Insights = Insights()
+    vision: Vision = Vision()
+    catalog: Catalog = Catalog()
     labels: Labels = Labels()
     training: Training = Training()
     rollout: Rollout = Rollout()
@@ -79,6 +89,7 @@ class Settings(BaseSettings):
     deletions: Deletions = Deletions()
     azure: Azure = Azure()
     custom_vision: CustomVision = CustomVision()
+    serve: Serve = Serve()
 
     @classmethod
     @override
@@ -124,6 +135,31 @@ def load_settings(project_file: Path | None = None) -> Settings:
     if "start" in known.model_fields_set and known.start < settings.partitions.start:
         return _with_start(settings, known.start)
     return settings
+
+
+def with_old_serve_variables(settings: Settings) -> tuple[Settings, list[str]]:
+    """Settings with the old power skill's variables where ours are not set, and a line for each that was used.
+
+    Raises:
+        SettingsError: One of them is out of range.
+    """
+    used = {
+        name: os.environ[variable]
+        for variable, name in OLD_SERVE_VARIABLES.items()
+        if os.environ.get(variable) and name not in settings.serve.model_fields_set
+    }
+    told = [
+        f"{variable} is used for serve.{name}; its name here is IMAGING_SERVE__{name.upper()}."
+        for variable, name in OLD_SERVE_VARIABLES.items()
+        if name in used
+    ]
+    try:
+        serve = Serve.model_validate({**settings.serve.model_dump(exclude_unset=True), **used})
+    except ValidationError as error:
+        names = {name: variable for variable, name in OLD_SERVE_VARIABLES.items()}
+        wrong = [names.get(str(fault["loc"][0]) if fault["loc"] else "", "serve") for fault in error.errors()]
+        raise SettingsError(f"The variable {', '.join(wrong)} cannot be used: {error.errors()[0]['msg']}. Correct it.") from error
+    return settings.model_copy(update={"serve": serve}), told
 
 
 def remember_start(settings: Settings, day: date) -> Settings:

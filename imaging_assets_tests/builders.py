@@ -11,21 +11,29 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from imaging_assets.analyzers import plan
 from imaging_assets.backends import build, create_store
 from imaging_assets.settings import Settings
+from imaging_assets.stages.catalog import catalog_day
 from imaging_assets.stages.day_sources import DaySources
+from imaging_assets.stages.days import chain
 from imaging_assets.stages.images.raw import leave_marker, take_inventory
 from imaging_assets.stages.images.resized import resize_day
-from imaging_assets.stages.insights import embed_day
+from imaging_assets.stages.insights.plan import VECTORS
+from imaging_assets.stages.insights.steps import StepReport, analyze_day
+from imaging_assets.stages.insights.vectors import embed_day
 from imaging_assets.stages.manifests.labels import refresh_labels
 from imaging_assets.stages.manifests.tagged import tag_day
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.predictions import predict_day
 from imaging_assets.stages.review.queues import queue_day
 from imaging_assets.stages.search import index_day
-from imaging_assets.stages.state import ALL
+from imaging_assets.stages.state import ALL, Draft, Manifest
 
 DAY = "2026-03-02"
+
+CHAIN = chain(plan(Settings()).order)
+"""A day's steps as they are without settings."""
 
 
 def a_pipeline(home: Path, **settings: Any) -> Pipeline:
@@ -58,6 +66,11 @@ def state_labels(pipeline: Pipeline, lines: Mapping[str, str], file: str = "labe
     pipeline.store.write(f"labels/{file}", text.encode())
 
 
+def analyze(pipeline: Pipeline, name: str, resized: Manifest, insights: Mapping[str, Manifest]) -> tuple[Draft, StepReport]:
+    """Run one step of the group insights."""
+    return analyze_day(pipeline, pipeline.insights.steps[name], resized, insights)
+
+
 def run_chain(pipeline: Pipeline, day: str = DAY) -> dict[str, Any]:
     """Run a day's steps without Dagster; returns the reports by asset."""
     manifests = pipeline.manifests
@@ -70,16 +83,20 @@ def run_chain(pipeline: Pipeline, day: str = DAY) -> dict[str, Any]:
     commit("raw_images", take_inventory(pipeline, day))
     commit("resized_images", resize_day(pipeline, manifests.find("raw_images", day)))
     resized = manifests.find("resized_images", day)
-    commit("image_vectors", embed_day(pipeline, resized))
+    insights: dict[str, Manifest] = {}
+    for name in pipeline.insights.order:
+        commit(name, embed_day(pipeline, resized) if name == VECTORS else analyze(pipeline, name, resized, insights))
+        insights[name] = manifests.find(name, day)
     commit("label_records", refresh_labels(pipeline, manifests.newest("resized_images")))
     commit("tagged_manifests", tag_day(pipeline, resized, manifests.find("label_records", ALL)))
     commit("predictions", predict_day(pipeline, resized))
     sources = DaySources(
         resized=resized,
-        vectors=manifests.find("image_vectors", day),
+        insights=insights,
         tagged=manifests.find("tagged_manifests", day),
         predictions=manifests.find("predictions", day),
     )
     commit("review_queues", queue_day(pipeline, sources))
     commit("search_documents", index_day(pipeline, sources))
+    commit("image_catalog", catalog_day(pipeline, sources))
     return reports

@@ -19,8 +19,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "embedded": EVERYONE | {"ports", "embedded"},
     "azure": EVERYONE | {"ports", "azure"},
     "settings": EVERYONE,
-    "backends": EVERYONE | {"ports", "settings", "stages.pipeline", "stages.state", "late embedded", "late azure"},
-    "defs": EVERYONE | {"ports", "stages", "settings", "backends", "defs"},
+    "analyzers": EVERYONE | {"ports", "settings", "stages.insights", "late embedded", "late azure"},
+    "backends": EVERYONE | {"ports", "settings", "analyzers", "stages.pipeline", "stages.state", "late embedded", "late azure"},
+    "defs": EVERYONE | {"ports", "stages", "settings", "analyzers", "backends", "defs"},
     "definitions": {"defs"},
     "web": EVERYONE | {"ports", "stages", "settings", "backends", "web"},
     "demo": EVERYONE | {"demo"},
@@ -34,18 +35,21 @@ THIRD_PARTIES: dict[str, set[str]] = {
     "errors": {"typing_extensions"},
     "policies": {"pydantic"},
     "__init__": set(),
-    "ports": {"numpy"},
+    "ports": {"numpy", "typing_extensions"},
     "stages": PILLOW_AND_TABLES | {"defusedxml", "ijson", "pi_heif", "simplejpeg", "yaml"},
     "embedded": PILLOW_AND_TABLES
-    | {"sklearn", "skl2onnx", "onnx", "onnxruntime", "filelock", "threadpoolctl", "typing_extensions"},
+    | {"sklearn", "skl2onnx", "onnx", "onnxruntime", "filelock", "threadpoolctl", "typing_extensions"}
+    | {"cv2", "rapidocr", "sqlalchemy"},
     "azure": {"azure", "msrest", "numpy", "requests", "PIL", "typing_extensions"},
     "settings": {"pydantic", "pydantic_settings", "typing_extensions"},
+    "analyzers": set(),
     "backends": set(),
     "defs": {"dagster", "dagster_azure", "numpy", "polars", "pydantic", "typing_extensions"},
     "definitions": {"dagster"},
-    "web": {"fastapi"},
+    "web": {"fastapi", "starlette", "jinja2", "prometheus_client", "pybase64", "pydantic", "pydantic_core", "typing_extensions"}
+    | PILLOW_AND_TABLES,
     "demo": PILLOW_AND_TABLES | {"sklearn"},
-    "cli": {"typer", "rich", "numpy", "polars"},
+    "cli": {"typer", "rich", "numpy", "polars", "uvicorn"},
 }
 DAGSTER_IN_CLI = {"cli/history.py", "cli/runs.py"}
 """Where the command line may import Dagster, late."""

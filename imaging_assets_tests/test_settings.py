@@ -158,3 +158,41 @@ def undescribed(group: type[BaseModel]) -> list[str]:
 def test_this_module_reads_no_environment_of_its_own() -> None:
     tree = ast.parse(Path(__file__).read_text("utf-8"))
     assert "environ" not in {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+
+
+OLD = """
+import sys
+from imaging_assets.errors import SettingsError
+from imaging_assets.settings import load_settings, with_old_serve_variables
+try:
+    settings, told = with_old_serve_variables(load_settings())
+    print(settings.serve.key, settings.serve.debug, settings.serve.port, told)
+except SettingsError as error:
+    print(error)
+"""
+
+
+def old_serve_variables(folder: Path, **variables: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", OLD], cwd=folder, env=clean_environment(variables), capture_output=True, text=True, check=False
+    )
+    return done.stdout + done.stderr
+
+
+def test_the_old_power_skills_variables_count_where_ours_are_not_set_and_each_use_is_told(tmp_path: Path) -> None:
+    told = old_serve_variables(tmp_path, KEY="k3y", DEBUG="False", WEBSITES_PORT="5000", IMAGING_SERVE__PORT="81")
+    assert told.startswith("********** False 81 [")
+    assert "KEY is used for serve.key; its name here is IMAGING_SERVE__KEY." in told
+    assert "DEBUG is used" in told
+    assert "WEBSITES_PORT" not in told
+    assert "k3y" not in told
+
+
+def test_an_old_variable_that_cannot_be_used_is_named_without_its_value(tmp_path: Path) -> None:
+    told = old_serve_variables(tmp_path, DEBUG="s3cr3t")
+    assert "The variable DEBUG cannot be used" in told
+    assert "s3cr3t" not in told
+
+
+def test_other_commands_do_not_look_at_the_old_variables(tmp_path: Path) -> None:
+    assert read(tmp_path, KEY="k3y", WEBSITES_PORT="x")["serve"]["key"] is None

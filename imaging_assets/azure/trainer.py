@@ -147,14 +147,20 @@ class CustomVisionTrainer(Trainer):
             project_id=project.id,
             kind=desired.kind,
             tags=desired.tags,
+            content=desired.digest,
             before=tuple(iteration.id for iteration in iterations),
             details=_details(project, desired, changes),
             rejected={**desired.left_out, **changes.rejected},
         )
         self._records.write(record)
-        iteration = trainings.start(record.before)
+        iteration = trainings.start(record.before, lambda found: self._learnt(found, desired))
         self._records.write(record := replace(record, iteration_id=iteration.id))
         return record
+
+    def _learnt(self, iteration: Iteration, desired: Desired) -> bool:
+        """Whether an iteration learnt from this; one that nothing is known of is taken at the service's word."""
+        record = self._records.find(iteration.name)
+        return record is None or record.content == desired.digest
 
     def _reconciled(
         self,

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from imaging_assets.cli import insight_commands
 from imaging_assets.cli.output import Session, complain
 from imaging_assets.errors import ConsentRequiredError, ImagingError, QueryError, SettingsError, UsageError
 
@@ -30,6 +31,8 @@ app = typer.Typer(
 
 review_app = typer.Typer(help="What people should look at next.", no_args_is_help=True)
 app.add_typer(review_app, name="review")
+
+insight_commands.register(app)
 
 Day = Annotated[str | None, typer.Option("--day", metavar="DAY", help="One day, as 2026-11-19.")]
 Since = Annotated[str | None, typer.Option("--since", metavar="DAY", help="First day of a range.")]
@@ -167,6 +170,20 @@ def ui(
 
 
 @app.command()
+def serve(
+    context: typer.Context,
+    port: Annotated[int | None, typer.Option("--port", metavar="PORT", help="Port to listen on instead of `serve.port`.")] = None,
+    host: Annotated[
+        str | None, typer.Option("--host", metavar="HOST", help="Address to listen on instead of `serve.host`.")
+    ] = None,
+) -> None:
+    """Start the gallery, and the custom skill for Azure AI Search."""
+    from imaging_assets.cli.serve import serve as start  # noqa: PLC0415
+
+    start(context.obj, host, port)
+
+
+@app.command()
 def search(
     context: typer.Context,
     text: Annotated[str, typer.Argument(metavar="TEXT", help="Words to find; nothing finds everything.")] = "",
@@ -296,7 +313,7 @@ def gc(
     ] = 7,
     dry_run: Annotated[bool, typer.Option("--dry-run", metavar=_FLAG, help="Only tell what would be deleted.")] = False,
 ) -> None:
-    """Delete resized images and thumbnails that no day refers to, and training sets of long ago; never an original."""
+    """Delete resized images, thumbnails and crops that no day refers to, and training sets of long ago; never an original."""
     from imaging_assets.cli.upkeep import collect_garbage  # noqa: PLC0415
 
     collect_garbage(context.obj, days, dry_run=dry_run)

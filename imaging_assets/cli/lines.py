@@ -20,7 +20,7 @@ def lines_of(outcome: RunOutcome) -> list[str]:
 def _said(step: StepOutcome) -> str:
     if step.error:
         return f"FAILED: {step.error}"
-    told = _TOLD[step.asset](step.metadata)
+    told = _TOLD.get(step.asset, _insight)(step.metadata)
     return f"{told} (unchanged)" if step.metadata["unchanged"] else told
 
 
@@ -35,6 +35,10 @@ def _resized(facts: Facts) -> str:
 
 def _vectors(facts: Facts) -> str:
     return f"{facts['images']} images; {facts['images_embedded']} embedded"
+
+
+def _insight(facts: Facts) -> str:
+    return f"{facts['images']} images; {facts['images_analyzed']} analysed" + _changes(facts, "failed")
 
 
 def _labels(facts: Facts) -> str:
@@ -81,6 +85,10 @@ def _documents(facts: Facts) -> str:
     return f"{facts['documents']} documents; {facts['sent']} sent, {facts['deleted']} deleted" + _changes(facts, "rejected")
 
 
+def _catalog(facts: Facts) -> str:
+    return f"{facts['rows']} rows; {facts['written']} written, {facts['deleted']} deleted"
+
+
 def _changes(facts: Facts, *names: str) -> str:
     told = ", ".join(f"{facts[name]} {name}" for name in names if facts[name])
     return f"; {told}" if told else ""
@@ -97,4 +105,5 @@ _TOLD: dict[str, Callable[[Facts], str]] = {
     "predictions": _predictions,
     "review_queues": _review,
     "search_documents": _documents,
+    "image_catalog": _catalog,
 }

@@ -13,7 +13,7 @@ from imaging_assets.cli.lines import lines_of
 from imaging_assets.cli.output import Session, complain, counted, warn
 from imaging_assets.cli.runs import Runner, RunOutcome
 from imaging_assets.errors import UsageError
-from imaging_assets.stages.days import CHAIN, Behind, Days, check_vanished, finish_rebuild
+from imaging_assets.stages.days import Behind, Days, check_vanished, finish_rebuild
 from imaging_assets.stages.images.landing import Landing
 
 OK, FAILED, NEEDS_CONSENT = 0, 1, 3
@@ -70,10 +70,12 @@ def run_days(
         progress = Progress(runner, session.say)
         chosen = [key for key in chosen if runner.has_day(key)]
         _tell_outside(runner, known, day)
+        for name, reason in runner.pipeline.insights.off.items():
+            warn(f"the step {name} is off: {reason}.")
         if not accept_deletions:
             check_vanished(Days(runner.pipeline), chosen)
         if day:
-            progress.start(CHAIN, chosen[0], accept_deletions=accept_deletions)
+            progress.start(Days(runner.pipeline).chain, chosen[0], accept_deletions=accept_deletions)
         bring_up_to_date(progress, chosen, accept_deletions=accept_deletions)
         idle = [key for key in chosen if key not in {outcome.key for outcome in progress.outcomes}]
         if idle:

@@ -16,7 +16,7 @@ from imaging_assets.backends import build_on_store
 from imaging_assets.cli.output import Session, counted, quiet_decoders
 from imaging_assets.errors import UnreadableImageError, UsageError
 from imaging_assets.records.search import FIELDS, Condition, Document, Operator, Order, SearchAnswer, SearchQuery
-from imaging_assets.stages.insights import embed_query
+from imaging_assets.stages.insights.vectors import embed_query
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.trace import find_image
 

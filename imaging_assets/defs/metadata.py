@@ -10,9 +10,11 @@ from typing import Any
 import dagster as dg
 from dagster import MetadataValue
 
+from imaging_assets.stages.catalog import CatalogReport
 from imaging_assets.stages.images.raw import InventoryReport
 from imaging_assets.stages.images.resized import ResizeReport
-from imaging_assets.stages.insights import VectorReport
+from imaging_assets.stages.insights.steps import StepReport
+from imaging_assets.stages.insights.vectors import VectorReport
 from imaging_assets.stages.manifests.label_report import LabelReport
 from imaging_assets.stages.manifests.readiness import Readiness
 from imaging_assets.stages.manifests.suspects import SuspectReport
@@ -70,6 +72,14 @@ def of_vectors(report: VectorReport) -> Metadata:
     return _numbers(images=report.images, images_embedded=report.embedded) | {
         "embedding": MetadataValue.text(report.embedding_id)
     }
+
+
+def of_step(report: StepReport) -> Metadata:
+    """Any other step of the group insights."""
+    metadata = _numbers(images=report.images, images_analyzed=report.analyzed, failed=report.failed)
+    if report.errors:
+        metadata["failed_because"] = table(["image", "reason"], report.errors)
+    return metadata | {"analyzer": MetadataValue.text(report.analyzer_id)}
 
 
 def of_labels(report: LabelReport) -> Metadata:
@@ -186,6 +196,11 @@ def of_search(report: SearchReport) -> Metadata:
     if report.errors:
         metadata["rejected_because"] = table(["path", "reason"], report.errors)
     return metadata | {"index_generation": MetadataValue.text(report.generation)}
+
+
+def of_catalog(report: CatalogReport) -> Metadata:
+    """`image_catalog`."""
+    return _numbers(rows=report.rows, written=report.written, deleted=report.deleted)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> MetadataValue[Any]:

@@ -14,12 +14,13 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from imaging_assets.analyzers import plan
 from imaging_assets.defs.attempts import attempts
 from imaging_assets.defs.partitions import DAILY
 from imaging_assets.defs.tags import DAY_TAG, MODEL_TAG, WANTED_TAG
 from imaging_assets.errors import ManifestError, StoreUnavailableError
 from imaging_assets.settings import load_settings
-from imaging_assets.stages.days import CHAIN, Behind, Days, finish_rebuild
+from imaging_assets.stages.days import Behind, Days, chain, finish_rebuild
 from imaging_assets.stages.images.raw import check_marker
 from imaging_assets.stages.models.iterations import training_is_due
 from imaging_assets.stages.models.registry import now_utc
@@ -28,6 +29,7 @@ from imaging_assets.stages.state import ALL
 
 _settings = load_settings()
 _policy = _settings.sensors
+_chain = chain(plan(_settings).order)
 _UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -45,7 +47,7 @@ Requests = dg.SensorResult | dg.SkipReason
 
 
 @dg.sensor(
-    target=dg.AssetSelection.assets(*CHAIN),
+    target=dg.AssetSelection.assets(*_chain),
     minimum_interval_seconds=_policy.interval_seconds,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
@@ -74,7 +76,7 @@ def new_images(context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[P
 
 
 @dg.sensor(
-    target=dg.AssetSelection.assets(*CHAIN),
+    target=dg.AssetSelection.assets(*_chain),
     minimum_interval_seconds=_policy.interval_seconds,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )

@@ -69,24 +69,29 @@ def gradient_correlations(graph: GraphWriter, planes: str) -> str:
     return graph.add("Sqrt", graph.add("Div", counts, graph.add("Add", total, graph.floats(1e-4))))
 
 
-def filter_responses(filters: Filters) -> Feature:
-    """The feature [images, 12 x filters]: answers to learnt filters, both signs, averaged over the image and its quarters,
-    and their maximum. Contrast-normalised patches, soft threshold and pooling after A. Coates, H. Lee, A. Ng, "An analysis of
-    single-layer networks in unsupervised feature learning", AISTATS 2011.
-    """  # noqa: D205  (the first sentence needs two lines)
+def filter_statistics(filters: Filters) -> Feature:
+    """The feature [images, 4 x filters]: answers to learnt filters, both signs, their average and maximum; blind to position.
+
+    Contrast-normalised patches and soft threshold after A. Coates, H. Lee, A. Ng, "An analysis of single-layer networks in
+    unsupervised feature learning", AISTATS 2011; their pooling over quarters only cost accuracy on every set measured here.
+    """
 
     def feature(graph: GraphWriter, planes: str) -> str:
-        answers = _normalised_answers(graph, planes, filters)
-        signs = [
-            graph.add("Relu", graph.add("Sub", answers, graph.floats(_THRESHOLD))),
-            graph.add("Relu", graph.add("Sub", graph.add("Neg", answers), graph.floats(_THRESHOLD))),
-        ]
-        both = graph.add("Concat", *signs, axis=1)
-        quarter = ((SIDE - PATCH) // 2 + 1) // 2
-        pooled = [_mean_pool(graph, both, quarter), graph.add("GlobalAveragePool", both), graph.add("GlobalMaxPool", both)]
+        answers = _filter_answers(graph, planes, filters)
+        pooled = [graph.add("GlobalAveragePool", answers), graph.add("GlobalMaxPool", answers)]
         return graph.add("Concat", *(graph.add("Flatten", value) for value in pooled), axis=1)
 
     return feature
+
+
+def _filter_answers(graph: GraphWriter, planes: str, filters: Filters) -> str:
+    """What is left of the answers of both signs above the threshold."""
+    answers = _normalised_answers(graph, planes, filters)
+    signs = [
+        graph.add("Relu", graph.add("Sub", answers, graph.floats(_THRESHOLD))),
+        graph.add("Relu", graph.add("Sub", graph.add("Neg", answers), graph.floats(_THRESHOLD))),
+    ]
+    return graph.add("Concat", *signs, axis=1)
 
 
 def _normalised_answers(graph: GraphWriter, planes: str, filters: Filters) -> str:

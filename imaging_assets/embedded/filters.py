@@ -1,6 +1,6 @@
 """Convolution filters learnt from the images themselves, without tags.
 
-Belongs here: the learning. Does not: using them (`features.filter_responses`). Imported late (scikit-learn).
+Belongs here: the learning. Does not: using them (`features.filter_statistics`). Imported late (scikit-learn).
 Source: A. Coates, H. Lee, A. Ng, "An analysis of single-layer networks in unsupervised feature learning", AISTATS 2011.
 """
 

@@ -17,7 +17,7 @@ from imaging_assets.embedded.features import (
     Feature,
     coarse_grid,
     colour_layout,
-    filter_responses,
+    filter_statistics,
     fine_grid,
     gradient_correlations,
     write_features,
@@ -35,20 +35,25 @@ SEARCH_ROWS = 3_000
 AGREEMENT = 1e-4
 """Largest difference between a probability by onnxruntime and by scikit-learn."""
 
+OTHER_LIGHT = 0.6
+"""How far the light of a training picture's second copy may differ: with none, a model learns the colours of the day; with 1.0 it
+forgets those that matter."""
+
+GRADIENTS = ("layout", "correlations")
 CANDIDATES = {
-    f"{features}, {head}": (features, head)
-    for features, head in (
-        ("gradients", "logistic regression"),
-        ("gradients", "extra trees"),
-        ("correlations", "logistic regression"),
-        ("filters", "logistic regression"),
-        ("gradients and filters", "logistic regression"),
-        ("correlations", "extra trees"),
-        ("filters", "extra trees"),
-        ("gradients and filters", "extra trees"),
+    f"{name}, {head}": (parts, head)
+    for name, parts, head in (
+        ("gradients", GRADIENTS, "logistic regression"),
+        ("gradients", GRADIENTS, "extra trees"),
+        ("textures", ("textures",), "logistic regression"),
+        ("gradients and textures", (*GRADIENTS, "textures"), "logistic regression"),
+        ("correlations", ("correlations",), "logistic regression"),
+        ("correlations", ("correlations",), "extra trees"),
+        ("textures", ("textures",), "extra trees"),
+        ("gradients and textures", (*GRADIENTS, "textures"), "extra trees"),
     )
 }
-"""Name to features and classifier, from cheap and strong to dear: what a spent budget cuts off matters least."""
+"""Name to measured parts and classifier, from cheap and strong to dear: what a spent budget cuts off matters least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,10 @@ class Rows:
 
 
 class ModelSearch:
-    """Compares candidates on `rows` and fits the best; call under one BLAS thread for equal bytes from equal input."""
+    """Compares candidates on `rows` and fits the best; call under one BLAS thread for equal bytes from equal input.
+
+    Every picture is learnt from twice, once in another light, and asked about as it is.
+    """
 
     def __init__(self, rows: Rows, kind: ClassificationKind, seed: int) -> None:
         self._rows = rows
@@ -79,7 +87,12 @@ class ModelSearch:
         self._kind = kind
         self._seed = seed
         self._fold_of = assign_folds(self._sample.targets, self._sample.groups)
-        self._values: dict[str, Features] = {}
+        self._lights = {
+            "as it is": self._sample.pixels,
+            "learnt": change_light(self._sample.pixels, seed, OTHER_LIGHT),
+            "asked": change_light(self._sample.pixels, seed + 1),
+        }
+        self._measured: dict[tuple[str, str], Features] = {}
 
     def compare(self, budget_seconds: float, heartbeat: Callable[[str], None]) -> list[Candidate]:
         """Candidates by falling score, at least one; none is started once the budget is spent.
@@ -94,14 +107,13 @@ class ModelSearch:
             if results and started - begun > budget_seconds:
                 break
             heartbeat(f"comparing {name}, {started - begun:.0f} s of {budget_seconds:.0f} s")
-            answered = self._score(name, self._sample.pixels)
+            answered = self._score(name, "as it is")
             results.append(Candidate(name, answered, time.monotonic() - started))
         results.sort(key=lambda result: -result.score)
         best = [result for result in results if result.score == results[0].score]
         if len(best) > 1:
             heartbeat(f"comparing {len(best)} equally good ones under another light")
-            other_light = change_light(self._sample.pixels, self._seed)
-            best.sort(key=lambda result: -self._score(result.name, other_light))
+            best.sort(key=lambda result: -self._score(result.name, "asked"))
         return best + results[len(best) :]
 
     def fit(self, name: str) -> bytes:
@@ -110,54 +122,53 @@ class ModelSearch:
         Raises:
             ArithmeticError: onnxruntime and scikit-learn disagree; the model must not be used.
         """
-        features, head_name = CANDIDATES[name]
-        graph = write_features(self._features(features))
-        values = PixelSession(to_bytes(graph)).run(self._rows.pixels)
-        head = self._fitted(head_name, values, self._rows.targets)
+        parts, head_name = CANDIDATES[name]
+        graph = write_features([feature for part in parts for feature in self._features(part)])
+        session = PixelSession(to_bytes(graph))
+        values = session.run(self._rows.pixels)
+        head = self._fitted(
+            head_name, values, session.run(change_light(self._rows.pixels, self._seed, OTHER_LIGHT)), self._rows.targets
+        )
         model = to_bytes(join(graph, head.export(), "probabilities"))
         _check_agreement(model, self._rows.pixels[:SEARCH_ROWS], head.probabilities(values[:SEARCH_ROWS]))
         return model
 
-    def _score(self, name: str, asked: Pixels) -> float:
-        """Each image of `asked` (the sample, or a variation of it) answered by a head that saw nothing of its fold."""
-        features, head = CANDIDATES[name]
-        values, targets = self._measure(features), self._sample.targets
-        asked_values = values if asked is self._sample.pixels else self._session(features).run(asked)
+    def _score(self, name: str, light: str) -> float:
+        """Each image of the sample, in that light, answered by a head that saw nothing of its fold."""
+        parts, head = CANDIDATES[name]
+        values, lit, asked = (self._measure(parts, light) for light in ("as it is", "learnt", light))
+        targets = self._sample.targets
         answers = np.zeros(targets.shape)
         judged = np.zeros(len(targets), dtype=np.bool_)
         for fold in range(FOLDS):
             held_out = self._fold_of == fold
             if held_out.any() and not held_out.all():
-                fitted = self._fitted(head, values[~held_out], targets[~held_out])
-                answers[held_out] = fitted.probabilities(asked_values[held_out])
+                fitted = self._fitted(head, values[~held_out], lit[~held_out], targets[~held_out])
+                answers[held_out] = fitted.probabilities(asked[held_out])
                 judged |= held_out
         return score(answers[judged], targets[judged], self._kind)
 
-    def _measure(self, features: str) -> Features:
-        if features not in self._values:
-            self._values[features] = self._session(features).run(self._sample.pixels)
-        return self._values[features]
+    def _measure(self, parts: Sequence[str], light: str) -> Features:
+        for part in parts:
+            if (part, light) not in self._measured:
+                graph = to_bytes(write_features(self._features(part)))
+                self._measured[part, light] = PixelSession(graph).run(self._lights[light])
+        return np.concatenate([self._measured[part, light] for part in parts], axis=1)
 
-    def _session(self, features: str) -> PixelSession:
-        return PixelSession(to_bytes(write_features(self._features(features))))
-
-    def _fitted(self, name: str, values: Features, targets: Targets) -> Head:
+    def _fitted(self, name: str, values: Features, lit: Features, targets: Targets) -> Head:
         head = HEADS[name](self._kind, self._seed)
-        head.fit(values, targets)
+        head.fit(np.concatenate([values, lit]), np.concatenate([targets, targets]))
         return head
 
-    def _features(self, name: str) -> list[Feature]:
-        gradients: list[Feature] = [colour_layout, fine_grid, coarse_grid, gradient_correlations]
-        if name == "correlations":
-            return [gradient_correlations]
-        if name == "filters":
-            return [colour_layout, self._filters]
-        return gradients if name == "gradients" else [*gradients, self._filters]
+    def _features(self, part: str) -> list[Feature]:
+        if part == "textures":
+            return [self._filters]
+        return [gradient_correlations] if part == "correlations" else [colour_layout, fine_grid, coarse_grid]
 
     @cached_property
     def _filters(self) -> Feature:
         # Learnt once, from the held-out folds too: no tag is looked at, and once per fold would cost three times as much.
-        return filter_responses(learn_filters(self._sample.pixels, self._seed))
+        return filter_statistics(learn_filters(self._sample.pixels, self._seed))
 
 
 def assign_folds(targets: Targets, groups: Sequence[str]) -> npt.NDArray[np.intp]:
@@ -189,13 +200,18 @@ def score(answers: Probabilities, targets: Targets, kind: ClassificationKind) ->
     return float(2 * (chosen & targets).sum() / max(1, chosen.sum() + targets.sum()))
 
 
-def change_light(pixels: Pixels, seed: int) -> Pixels:
-    """Each image as under a lamp of another colour and strength: a gain of 0.6-1.5 and an offset of 20 at most per colour."""
+def change_light(pixels: Pixels, seed: int, strength: float = 1.0) -> Pixels:
+    """Each image as under a lamp of another colour and strength: a gain of 0.6-1.5 and an offset of 20 at most per colour.
+
+    Args:
+        strength: Share of that change.
+    """
     random = np.random.default_rng(seed)
     count = len(pixels)
-    gain = random.uniform(0.8, 1.2, (count, 1, 1, 1)) * random.uniform(0.75, 1.25, (count, 1, 1, 3))
-    changed = pixels * gain + random.uniform(-20, 20, (count, 1, 1, 3))
-    return changed.clip(0, 255).astype(np.uint8)
+    brightness = 1 + strength * random.uniform(-0.2, 0.2, (count, 1, 1, 1))
+    gain = brightness * (1 + strength * random.uniform(-0.25, 0.25, (count, 1, 1, 3)))
+    offset = strength * random.uniform(-20, 20, (count, 1, 1, 3))
+    return np.stack([(image * gain[place] + offset[place]).clip(0, 255).astype(np.uint8) for place, image in enumerate(pixels)])
 
 
 def _check_agreement(model: bytes, pixels: Pixels, expected: Probabilities) -> None:

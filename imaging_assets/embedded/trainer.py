@@ -4,7 +4,8 @@ Belongs here: what is trained on, when it is refused, the order of the steps. Do
 are compared (`model_search.py`), where the result lies (`model_folder.py`).
 
 Trained from zero on the user's pictures: seconds instead of money, and with few images less sure than a service that has
-seen millions. Object detection is not trained here; regions are ignored.
+seen millions. Object detection is not trained here: where most images have regions the training is refused, where few have, their tags
+are learnt and the regions ignored.
 """
 
 import time
@@ -57,10 +58,16 @@ class ScikitLearnTrainer(Trainer):
     @property
     @override
     def recipe(self) -> str:
-        return f"sklearn-1;budget={self.budget_seconds:g};seed={self.seed};min={self.min_images_per_tag}"
+        return f"sklearn-2;budget={self.budget_seconds:g};seed={self.seed};min={self.min_images_per_tag}"
 
     @override
     def refusal(self, images: Sequence[TrainingImage]) -> str:
+        boxed = sum(bool(image.regions) for image in _learnable(images))
+        if 2 * boxed > len(_learnable(images)):
+            return (
+                f"{boxed} of {len(_learnable(images))} images have boxes, and detection is trained on Custom Vision alone. The training "
+                "set is kept: train it there, or export it."
+            )
         counts = _images_per_tag(_learnable(images))
         short = sorted(tag for tag, have in counts.items() if have < self.min_images_per_tag)
         if len(counts) - len(short) >= 2:
@@ -94,6 +101,7 @@ class ScikitLearnTrainer(Trainer):
             "winner": candidates[0].name,
             "images": str(len(rows.groups)),
             "unreadable": str(unreadable),
+            "regions_ignored": str(sum(len(image.regions) for image in readable)),
             "left_out": ", ".join(f"{tag} ({counts[tag]})" for tag in sorted(counts.keys() - set(tags))),
         }
         model = TrainedModel(model_id, kind, tags, candidates, time.monotonic() - started, details)

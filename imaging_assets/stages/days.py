@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
-from imaging_assets.errors import MassDeletionError
+from imaging_assets.errors import CatalogError, MassDeletionError
 from imaging_assets.records.images import BlobInfo
+from imaging_assets.stages.catalog import catalog_inputs
 from imaging_assets.stages.day_sources import DaySources
 from imaging_assets.stages.digests import digest, rows_digest
 from imaging_assets.stages.images.landing import Landing
 from imaging_assets.stages.images.raw import raw_inputs
 from imaging_assets.stages.images.resized import resized_inputs
-from imaging_assets.stages.insights import vector_inputs
+from imaging_assets.stages.insights.plan import VECTORS
+from imaging_assets.stages.insights.steps import step_inputs
+from imaging_assets.stages.insights.vectors import vector_inputs
 from imaging_assets.stages.manifests.labels import label_digests, label_inputs
 from imaging_assets.stages.manifests.sources import label_files
 from imaging_assets.stages.manifests.tagged import tagged_inputs
@@ -30,22 +33,20 @@ from imaging_assets.stages.search import document_inputs
 from imaging_assets.stages.state import ALL, Manifest
 from imaging_assets.stages.tables import RAW_IMAGES, TRAINING_SETS
 
-CHAIN = (
-    "raw_images",
-    "resized_images",
-    "image_vectors",
-    "label_records",
-    "tagged_manifests",
-    "predictions",
-    "review_queues",
-    "search_documents",
-)
-"""The steps of a day, in the order of the data; one run does them all."""
+_BEFORE = ("raw_images", "resized_images")
+_AFTER = ("label_records", "tagged_manifests", "predictions", "review_queues", "search_documents", "image_catalog")
 
-_DAILY = tuple(step for step in CHAIN if step not in ("raw_images", "label_records"))
-"""Those made of a day's inventory, a manifest each."""
 
-_MADE_OF_ALL = ("review_queues", "search_documents")
+def chain(insights: Iterable[str]) -> tuple[str, ...]:
+    """The steps of a day, in the order of the data; one run does them all.
+
+    Args:
+        insights: Steps of the group insights, in order (`Plan.order`).
+    """
+    return (*_BEFORE, *insights, *_AFTER)
+
+
+_MADE_OF_ALL = ("review_queues", "search_documents", "image_catalog")
 """Those that any other step may put behind."""
 
 NOTHING = rows_digest(RAW_IMAGES.frame([]), RAW_IMAGES.timeless)
@@ -56,21 +57,23 @@ NOTHING = rows_digest(RAW_IMAGES.frame([]), RAW_IMAGES.timeless)
 class Behind:
     """Steps of a day that are not done, in order, and a digest of what they would read; a later step may follow once these are done.
 
-    `waits_for_model` says that nothing is missing but the predictions of a model that was published since.
+    `waits_for_model` says that nothing is missing but the predictions of a model that was published since; `chain` are all steps of the
+    day, and empty for what is no day's.
     """
 
     day: str
     steps: tuple[str, ...]
     wanted: str
     waits_for_model: bool = False
+    chain: tuple[str, ...] = ()
 
     @property
     def selection(self) -> tuple[str, ...]:
         """What to run: the day's whole chain when its images changed, else the steps behind and what is made of them."""
-        if {"raw_images", "resized_images"} & set(self.steps):
-            return CHAIN
-        if self.steps[0] in CHAIN and self.steps[0] not in _MADE_OF_ALL and self.day != ALL:
-            return tuple(step for step in CHAIN if step in (*self.steps, *_MADE_OF_ALL))
+        if {*_BEFORE} & {*self.steps}:
+            return self.chain
+        if self.steps[0] in self.chain and self.steps[0] not in _MADE_OF_ALL:
+            return tuple(step for step in self.chain if step in (*self.steps, *_MADE_OF_ALL))
         return self.steps
 
 
@@ -79,6 +82,7 @@ class Days:
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
+        self.chain = chain(pipeline.insights.order)
         self.landing = Landing(pipeline)
         self._standing: dict[str, dict[str, list[Manifest]]] = {}
 
@@ -130,7 +134,7 @@ class Days:
         wanted = {"raw_images": raw_inputs(self.landing.of_day(day) if blobs is None else blobs)}
         raw = self._stands("raw_images", day)
         if raw is None or not self._done("raw_images", day, wanted["raw_images"]):
-            return Behind(day, CHAIN, digest(day, wanted["raw_images"]))
+            return Behind(day, self.chain, digest(day, wanted["raw_images"]), chain=self.chain)
         return self.behind_inside(day)
 
     def behind_inside(self, day: str) -> Behind | None:
@@ -140,22 +144,27 @@ class Days:
             return None
         wanted = {"resized_images": resized_inputs(self.pipeline, raw)}
         if resized is not None:
-            wanted["image_vectors"] = vector_inputs(self.pipeline, resized)
+            wanted |= self._wanted_insights(day, resized)
             if tagged := self._wanted_tagged(day, resized):
                 wanted["tagged_manifests"] = tagged
             wanted["predictions"] = self._wanted_predictions(day, resized)
             if sources := self.sources(day):
                 wanted["review_queues"] = review_inputs(self.pipeline, sources)
                 wanted["search_documents"] = document_inputs(self.pipeline, sources)
+                wanted["image_catalog"] = self._wanted_catalog(day, sources)
         # A step whose inputs do not stand yet is behind too, but says nothing new about what is wanted.
-        behind = {step for step in _DAILY if step not in wanted or not self._done(step, day, wanted[step])}
+        behind = {
+            step
+            for step in self.chain[1:]
+            if step != "label_records" and (step not in wanted or not self._done(step, day, wanted[step]))
+        }
         if "tagged_manifests" in behind and ALL not in self.newest("label_records"):
             behind.add("label_records")
         if not behind:
             return None
-        steps = tuple(step for step in CHAIN if step in behind)
+        steps = tuple(step for step in self.chain if step in behind)
         waits_for_model = resized is not None and steps[0] == "predictions" and self._predicted(day, resized)
-        return Behind(day, steps, digest(day, [wanted.get(step) for step in steps]), waits_for_model)
+        return Behind(day, steps, digest(day, [wanted.get(step) for step in steps]), waits_for_model, self.chain)
 
     def training_set_behind(self) -> str:
         """What `training_sets` of the newest tagged day would read, when it is not done; else ""."""
@@ -191,6 +200,20 @@ class Days:
         stands = self._stands("tagged_manifests", day)
         return stands.inputs if stands else ""
 
+    def _wanted_catalog(self, day: str, sources: DaySources) -> str:
+        """While the database cannot be reached, what stands does: images must not wait for it."""
+        stands = self._stands("image_catalog", day)
+        if self._catalog_id or stands is None:
+            return catalog_inputs(self._catalog_id, sources)
+        return stands.inputs
+
+    @cached_property
+    def _catalog_id(self) -> str:
+        try:
+            return self.pipeline.catalog.catalog_id
+        except CatalogError:
+            return ""
+
     def _predicted(self, day: str, resized: Manifest) -> bool:
         """Whether the day was predicted as it is now, by any model or in want of one."""
         models = (None, *self._ever_published)
@@ -212,13 +235,28 @@ class Days:
 
     def sources(self, day: str) -> DaySources | None:
         """What the day's documents are made of, or None while a part of it is missing."""
-        found = {
-            asset: self._stands(asset, day) for asset in ("resized_images", "image_vectors", "tagged_manifests", "predictions")
-        }
-        resized, vectors, tagged, predictions = found.values()
-        if resized is None or vectors is None or tagged is None or predictions is None:
+        resized, tagged, predictions = (
+            self._stands(asset, day) for asset in ("resized_images", "tagged_manifests", "predictions")
+        )
+        insights = self._standing_insights(day)
+        if resized is None or tagged is None or predictions is None or len(insights) < len(self.pipeline.insights.order):
             return None
-        return DaySources(resized=resized, vectors=vectors, tagged=tagged, predictions=predictions)
+        return DaySources(resized=resized, tagged=tagged, predictions=predictions, insights=insights)
+
+    def _standing_insights(self, day: str) -> dict[str, Manifest]:
+        return {name: manifest for name in self.pipeline.insights.order if (manifest := self._stands(name, day))}
+
+    def _wanted_insights(self, day: str, resized: Manifest) -> dict[str, str]:
+        """What each step would read; not those that require one which does not stand yet."""
+        standing, wanted = self._standing_insights(day), {}
+        for name in self.pipeline.insights.order:
+            if name == VECTORS:
+                wanted[name] = vector_inputs(self.pipeline, resized)
+            elif (step := self.pipeline.insights.steps[name]).requires and not {*step.requires} <= standing.keys():
+                continue
+            else:
+                wanted[name] = step_inputs(step, resized, standing)
+        return wanted
 
     def _all(self, asset: str) -> dict[str, list[Manifest]]:
         if asset not in self._standing:

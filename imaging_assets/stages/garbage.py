@@ -2,15 +2,17 @@
 
 Belongs here: the rule. Does not: deleting (`cli/upkeep.py`). Landing place and labels are never looked at.
 
-Garbage is a resized image or thumbnail that no manifest of any day names, the journal of a run that never continued, and a training set
-that neither is one of the newest nor was trained on (each holds all days before it); each only when last written before the given
-moment, for a run under way writes its blobs before its manifest.
+Garbage is a resized image or thumbnail that no manifest of any day names, a crop of an image that no day holds or that is older than
+`insights.crop_days`, the journal of a run that never continued, and a training set that neither is one of the newest nor was trained on
+(each holds all days before it); each only when last written before the given moment, for a run under way writes its blobs before its
+manifest.
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from imaging_assets.records.images import BlobInfo
+from imaging_assets.stages.models.registry import now_utc
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.tables import RESIZED_IMAGES, TRAINING_ITERATIONS, TRAINING_SETS
 
@@ -20,19 +22,32 @@ TRAINING_SETS_KEPT = 7
 
 def find_garbage(pipeline: Pipeline, before: datetime) -> list[BlobInfo]:
     """Blobs that may go, last written before `before` (UTC)."""
-    return [blob for blob in _unreferenced(pipeline) if blob.modified_at < before]
+    found = [*(blob for blob in _unreferenced(pipeline) if blob.modified_at < before), *_expired_crops(pipeline)]
+    return list({blob.path: blob for blob in found}.values())
+
+
+def _expired_crops(pipeline: Pipeline) -> Iterator[BlobInfo]:
+    """Crops that are kept no longer, though their images are."""
+    days = pipeline.crop_days
+    if days is not None:
+        oldest = now_utc() - timedelta(days=days)
+        yield from (blob for blob in pipeline.store.list_blobs(f"{pipeline.places.crops}/") if blob.modified_at < oldest)
 
 
 def _unreferenced(pipeline: Pipeline) -> Iterator[BlobInfo]:
     store, places = pipeline.store, pipeline.places
     named: set[str] = set()
+    held: set[str] = set()
     for manifests in pipeline.manifests.standing(RESIZED_IMAGES.asset).values():
         for manifest in manifests:
             rows = pipeline.manifests.read(manifest, RESIZED_IMAGES)
             named |= {*rows["resized"].drop_nulls(), *rows["thumbnail"].drop_nulls()}
+            held |= {*rows["sha256"]}
     for place in (places.resized, places.thumbnails):
         yield from (blob for blob in store.list_blobs(f"{place}/") if blob.path not in named)
     yield from _old_training_sets(pipeline)
+    crops = store.list_blobs(f"{places.crops}/")
+    yield from (blob for blob in crops if blob.path.rpartition("/")[2].partition("-")[0] not in held)
     for asset in store.list_folders(f"{places.manifests}/"):
         yield from store.list_blobs(f"{places.manifests}/{asset}/_journal/")
 

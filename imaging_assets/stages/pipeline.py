@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from imaging_assets.policies import Deletions, Labels, Partitions, Places, Resize, Review, Rollout, Training
 from imaging_assets.ports.analyzer import ImageEmbedder
 from imaging_assets.ports.blob_store import BlobStore
+from imaging_assets.ports.catalog import Catalog
 from imaging_assets.ports.executor import Executor
 from imaging_assets.ports.predictor import Predictor
 from imaging_assets.ports.search_index import SearchIndex
 from imaging_assets.ports.trainer import Trainer
+from imaging_assets.stages.insights.plan import Plan
 from imaging_assets.stages.state import Manifests
 
 
@@ -23,9 +25,11 @@ class Pipeline:
     manifests: Manifests
     executor: Executor
     embedder: ImageEmbedder
+    insights: Plan
     trainer: Trainer
     predictor: Predictor
     index: SearchIndex
+    catalog: Catalog
     partitions: Partitions
     places: Places
     resize: Resize
@@ -34,3 +38,4 @@ class Pipeline:
     rollout: Rollout
     review: Review
     deletions: Deletions
+    crop_days: float | None = None

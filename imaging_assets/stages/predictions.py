@@ -7,7 +7,7 @@ is paid for once per model.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
@@ -94,6 +94,12 @@ def score_images(pipeline: Pipeline, model_id: str, blobs: Mapping[str, str]) ->
         answers |= part
         asked += number
     return answers, asked
+
+
+def remembered_scores(pipeline: Pipeline, model_id: str, sha256s: Iterable[str]) -> dict[str, Scored]:
+    """A model's answers by sha256 where it was asked before; nobody is asked now."""
+    found = {sha256: _remembered(pipeline, model_id, sha256) for sha256 in sha256s}
+    return {sha256: scored for sha256, scored in found.items() if scored}
 
 
 def _score_in_batches(

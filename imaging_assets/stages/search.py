@@ -3,7 +3,8 @@
 Belongs here: what a document says, and sending only what changed. Does not: how an index works (`ports/search_index.py`).
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +14,17 @@ import polars as pl
 from imaging_assets.records.search import Document
 from imaging_assets.stages.day_sources import DaySources
 from imaging_assets.stages.digests import digest, sha256_of
+from imaging_assets.stages.insights.steps import outputs
+from imaging_assets.stages.insights.vectors import vectors_of
 from imaging_assets.stages.pipeline import Pipeline
-from imaging_assets.stages.state import Draft
-from imaging_assets.stages.tables import PREDICTIONS, RESIZED_IMAGES, SEARCH_DOCUMENTS, TAGGED_MANIFESTS, image_vectors
+from imaging_assets.stages.state import Draft, Manifest
+from imaging_assets.stages.tables import PREDICTIONS, RESIZED_IMAGES, SEARCH_DOCUMENTS, TAGGED_MANIFESTS
 
-RECIPE = "documents-1"
+RECIPE = "documents-2"
 """Raised when this step's output changes."""
 
 _BATCH = 1000
+_BATCH_FOLDER = re.compile(r"batch-.+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 Row = dict[str, Any]
 
@@ -44,8 +48,12 @@ def document_id(path: str) -> str:
 
 def document_inputs(pipeline: Pipeline, sources: DaySources) -> str:
     """Digest of what the step would read now; another generation of the index needs every document again."""
-    read = (sources.resized, sources.vectors, sources.tagged, sources.predictions)
-    return digest(RECIPE, pipeline.index.generation, [manifest.rows for manifest in read])
+    return digest(RECIPE, pipeline.index.generation, sources.read)
+
+
+def batch_of(path: str) -> str | None:
+    """The batch an image was uploaded with: the first folder of its path that is a GUID or begins with `batch-`; else None."""
+    return next((folder for folder in path.split("/")[:-1] if _BATCH_FOLDER.fullmatch(folder)), None)
 
 
 def index_day(pipeline: Pipeline, sources: DaySources) -> tuple[Draft, SearchReport]:
@@ -75,7 +83,6 @@ def index_day(pipeline: Pipeline, sources: DaySources) -> tuple[Draft, SearchRep
 def documents_of_day(pipeline: Pipeline, sources: DaySources) -> dict[str, Document]:
     """Documents of a day by key."""
     read = pipeline.manifests.read
-    vectors = read(sources.vectors, image_vectors(pipeline.embedder.dimensions))
     predictions = read(sources.predictions, PREDICTIONS).filter((pl.col("rank") == 0) & (pl.col("error") == ""))
     images = (
         read(sources.resized, RESIZED_IMAGES)
@@ -83,9 +90,41 @@ def documents_of_day(pipeline: Pipeline, sources: DaySources) -> dict[str, Docum
         .join(read(sources.tagged, TAGGED_MANIFESTS).select("path", "tags", "label_source"), on="path", how="left")
         .join(predictions.select("sha256", "tag", "probability", "model_id"), on="sha256", how="left")
     )
-    by_bytes = dict(zip(vectors["sha256"], vectors["vector"].to_numpy(), strict=True))
-    rows = images.iter_rows(named=True)
-    return {document_id(row["path"]): _document(sources.resized.key, row, by_bytes.get(row["sha256"])) for row in rows}
+    vectors, said = vectors_of(pipeline, sources.insights), what_steps_say(pipeline, sources.insights)
+    documents = (
+        {**_document(sources.resized.key, row, vectors.get(row["sha256"])), **said.get(row["sha256"], {})}
+        for row in images.iter_rows(named=True)
+    )
+    return {document["id"]: document for document in documents}
+
+
+def what_steps_say(pipeline: Pipeline, insights: Mapping[str, Manifest]) -> dict[str, Row]:
+    """By sha256, what the steps' columns of these names say: `text` and `caption` (joined), `tags` (each once), `faces` (the most)."""
+    said: dict[str, Row] = {}
+    for name, step in pipeline.insights.steps.items():
+        for sha256, output in outputs(pipeline, step, insights[name]).items() if name in insights else ():
+            row = said.setdefault(sha256, {})
+            for column, (field, join) in _SEARCHED.items():
+                if (value := output.get(column)) is not None:
+                    row[field] = join(row[field], value) if field in row else value
+    return said
+
+
+def _joined(before: str, more: str) -> str:
+    return f"{before}\n{more}" if before and more else before or more
+
+
+def _each_once(before: list[str], more: list[str]) -> list[str]:
+    return list(dict.fromkeys([*before, *more]))
+
+
+_SEARCHED: Mapping[str, tuple[str, Callable[[Any, Any], Any]]] = {
+    "text": ("text", _joined),
+    "caption": ("caption", _joined),
+    "tags": ("image_tags", _each_once),
+    "faces": ("faces", max),
+}
+"""A step's column to the field of a document, and how several steps' values become one."""
 
 
 def _document(day: str, row: Row, vector: np.ndarray[Any, np.dtype[np.float32]] | None) -> Document:
@@ -95,6 +134,7 @@ def _document(day: str, row: Row, vector: np.ndarray[Any, np.dtype[np.float32]] 
         "path": row["path"],
         "name": row["path"].rpartition("/")[2],
         "day": day,
+        "batch_id": batch_of(row["path"]),
         "tags": tags,
         "label_source": row["label_source"] or None,
         "predicted": row["tag"],

@@ -234,6 +234,12 @@ SEARCH_DOCUMENTS = Table(
     key=("id",),
 )
 
+IMAGE_CATALOG = Table(
+    "image_catalog",
+    {"id": TEXT, "path": TEXT, "row": TEXT, "catalog_id": TEXT},
+    key=("id",),
+)
+
 
 def image_vectors(dimensions: int) -> Table:
     """Vectors of an embedding of that many dimensions."""

@@ -117,6 +117,15 @@ def test_each_image_of_a_mixed_answer_is_judged_by_its_own_status(world: World) 
     assert any(f"{more[2].sha256[:12]}: ErrorImageFormat" in message for message in world.messages)
 
 
+def test_an_image_that_spoils_its_whole_batch_is_found_and_the_others_are_taken(world: World) -> None:
+    more = training_images(world.store, plain(["grey"], 7))
+    world.server.service.poison = {more[3].sha256}
+    model = world.train([*world.images, *more])
+    assert holds(world, [*world.images, *more[:3], *more[4:]])
+    assert model.details["rejected"] == "1"
+    assert any(f"{more[3].sha256[:12]}: BadRequestImageRegions" in message for message in world.messages)
+
+
 def test_an_image_that_is_rejected_for_good_is_not_tried_again_and_one_that_failed_is(world: World) -> None:
     first, second = world.images[:2]
     world.server.service.image_statuses = {first.sha256: ["ErrorImageFormat"], second.sha256: ["ErrorUnknown"] * 3}

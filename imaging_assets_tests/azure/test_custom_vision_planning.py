@@ -81,6 +81,12 @@ def test_an_image_that_the_service_would_refuse_is_left_out_with_the_reason(
     assert len(desired.images) == 40
 
 
+def test_boxes_are_cut_at_the_edge_of_the_image() -> None:
+    beyond = replace(BOX, left=-0.1, top=0.75)
+    (image, *_) = desire(rows(15, "cat", regions=(beyond,)), "auto", 5).images
+    assert image.regions == (Region("cat", 0.0, 0.75, 0.4, 0.25),)
+
+
 def in_batches(images: Sequence[Wanted], size: int = 10, most_bytes: int = BATCH_BYTES) -> list[list[str]]:
     made = batches(images, lambda _: b"x" * size, lambda _: None, most_bytes=most_bytes)
     return [[loaded.image.sha256 for loaded in batch] for batch in made]

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from imaging_assets.errors import TrainingError
+from imaging_assets.errors import SettingsError, TrainingError
 from imaging_assets.records.models import TrainingImage
 from imaging_assets_tests.azure.custom_vision import World
 from imaging_assets_tests.azure.custom_vision_server import CustomVisionServer
-from imaging_assets_tests.azure.custom_vision_server.service import Tag
+from imaging_assets_tests.azure.custom_vision_server.service import DOMAINS, Tag
 from imaging_assets_tests.doubles import FailingBlobStore
 from imaging_assets_tests.embedded.pictures import Picture, encode, halves, plain, training_images
 
@@ -225,3 +225,16 @@ def test_a_run_killed_between_any_two_writes_is_taken_up_without_loss_or_double(
         assert len(project.images) == len(world.images)
         assert [iteration.name for iteration in project.iterations.values()] == ["m1"]
         assert killed == (changes < 6)
+
+
+def test_a_project_is_made_of_the_domain_that_is_named(server: CustomVisionServer, tmp_path: Path) -> None:
+    world = World(server, tmp_path, plain(COLOURS, 6), domain="General (compact)")
+    world.train()
+    assert DOMAINS[world.project.domain] == ("General (compact)", "Classification", True)
+
+
+def test_an_unknown_domain_is_told_with_those_there_are(server: CustomVisionServer, tmp_path: Path) -> None:
+    world = World(server, tmp_path, plain(COLOURS, 6), domain="Cats")
+    with pytest.raises(SettingsError, match=r"custom_vision.domain 'Cats'.*Take one of: Food, General, General \(compact\)\."):
+        world.train()
+    assert not server.service.projects

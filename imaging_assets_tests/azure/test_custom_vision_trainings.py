@@ -10,7 +10,7 @@ from imaging_assets.errors import ModelNotFoundError, ServiceError, SettingsErro
 from imaging_assets.records.manifests import Region
 from imaging_assets.records.models import TrainingImage
 from imaging_assets_tests.azure.custom_vision import World
-from imaging_assets_tests.azure.custom_vision_server import CustomVisionServer, Cut, Throttled, Unavailable
+from imaging_assets_tests.azure.custom_vision_server import CustomVisionServer, Cut, NotNeeded, Throttled, Unavailable
 from imaging_assets_tests.azure.custom_vision_server.service import published
 from imaging_assets_tests.embedded.pictures import plain
 
@@ -51,6 +51,19 @@ def test_when_nothing_changed_the_last_training_is_used_again(world: World) -> N
     assert "nothing changed since 'm1'; it is used again" in world.messages
     world.trainer.publish("m2")
     assert published(world.project, "production") is not None
+
+
+def test_an_older_iteration_is_not_taken_for_one_that_was_deleted_or_failed(world: World) -> None:
+    world.train(without(world, 0))
+    world.train(model_id="m2")
+    newest = list(world.project.iterations.values())[-1]
+    newest.status = "Failed"
+    world.server.inject("train_project", NotNeeded())
+    world.train(model_id="m3")
+    del world.project.iterations[newest.id], world.project.iterations[list(world.project.iterations)[-1]]
+    world.server.inject("train_project", NotNeeded())
+    world.train(model_id="m4")
+    assert names(world) == ["m1", "m4"]
 
 
 def test_a_reused_iteration_belongs_to_the_model_it_is_named_after(world: World) -> None:
@@ -119,6 +132,15 @@ def test_a_training_that_somebody_else_runs_is_waited_for(world: World) -> None:
     world.train(without(world, 0), "m2")
     assert names(world) == ["m1", "Iteration 2", "m2"]
     assert any("runs already" in message for message in world.messages)
+
+
+def test_a_training_of_others_that_never_ends_is_told(server: CustomVisionServer, tmp_path: Path) -> None:
+    world = World(server, tmp_path, plain(COLOURS, 6), deadline_minutes=1)
+    world.train()
+    server.service.polls = 10**6
+    server.service.train(world.project, "Regular", 0, force=True)
+    with pytest.raises(TrainingError, match=r"does not end\. Look at it in the portal"):
+        world.train(without(world, 0), "m2")
 
 
 def test_a_failed_training_is_told_with_the_services_words_and_tried_anew(world: World) -> None:

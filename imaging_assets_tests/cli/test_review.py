@@ -4,6 +4,7 @@ import csv
 import json
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,6 +57,36 @@ def test_the_csv_comes_back_as_labels(pipeline: Pipeline, tmp_path: Path) -> Non
     again = call_cli(tmp_path, "review", "export", "again.csv")
     assert again.out.startswith("nothing to ask about 1 day; 3 left out, settled since.")
     assert not (tmp_path / "again.csv").exists()
+
+
+def answered(tasks: list[dict[str, Any]], choice: str, at: str) -> str:
+    """The tasks as Label Studio exports them when a person chose the same tag for all."""
+    for number, task in enumerate(tasks, 1):
+        [prediction] = task.pop("predictions")
+        result = [control | {"value": {"choices": [choice]}} for control in prediction["result"]]
+        annotation = {
+            "id": number,
+            "completed_by": 1,
+            "result": result,
+            "was_cancelled": False,
+            "created_at": at,
+            "updated_at": at,
+        }
+        task |= {"id": number, "annotations": [annotation], "predictions": [number], "project": 1, "meta": {}}
+    return json.dumps(tasks)
+
+
+def test_what_label_studio_exports_comes_back_as_labels(pipeline: Pipeline, tmp_path: Path) -> None:
+    call_cli(tmp_path, "review", "export", "tasks.json", "--top", "2")
+    tasks = json.loads((tmp_path / "tasks.json").read_text(encoding="utf-8"))
+    back = answered(tasks, "cow", "2026-11-20T12:00:00.000000Z")
+    (tmp_path / ".imaging/store/labels/back.json").write_text(back, encoding="utf-8")
+    follow_labels(pipeline)
+    tag(pipeline)
+    assert tags_of(pipeline) == {"half.jpg": ["cow"], "sure.jpg": ["cow"], "=1+1.jpg": []}
+
+    value = call_cli(tmp_path, "review", "export", "again.json", "--json").value
+    assert (value["images"], value["settled"]) == (1, 2)
 
 
 @pytest.mark.usefixtures("pipeline")

@@ -15,8 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from imaging_assets.stages.days import CHAIN
-from imaging_assets_tests.builders import a_picture
+from imaging_assets_tests.builders import CHAIN, a_picture
 from imaging_assets_tests.cli.command_line import (
     COMMAND,
     a_folder,

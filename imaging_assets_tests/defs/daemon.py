@@ -18,9 +18,9 @@ import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
 import imaging_assets
-from imaging_assets.stages.days import CHAIN, Days
+from imaging_assets.stages.days import Days
 from imaging_assets.stages.pipeline import Pipeline
-from imaging_assets_tests.builders import a_pipeline
+from imaging_assets_tests.builders import CHAIN, a_pipeline
 
 CHECKOUT = Path(imaging_assets.__file__).parents[1]
 
@@ -163,7 +163,7 @@ class Deployment:
     def rows(self, *days: str) -> Mapping[str, str]:
         """Digest of the rows of each daily asset's newest manifest, by `asset day`."""
         state = Days(self.pipeline)
-        daily = tuple(asset for asset in CHAIN if asset != "label_records")
+        daily = [step for step in CHAIN if step != "label_records"]
         return {f"{asset} {day}": state.newest(asset)[day].rows for asset in daily for day in days if day in state.newest(asset)}
 
 

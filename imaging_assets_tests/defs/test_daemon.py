@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
-from imaging_assets.stages.days import CHAIN, Days
+from imaging_assets.stages.days import Days
 from imaging_assets.stages.models.registry import Registry
 from imaging_assets.stages.tables import TRAINING_ITERATIONS
-from imaging_assets_tests.builders import a_picture, land, state_labels
+from imaging_assets_tests.builders import CHAIN, a_picture, land, state_labels
 from imaging_assets_tests.defs.daemon import Deployment, a_deployment
 
 pytestmark = pytest.mark.slow

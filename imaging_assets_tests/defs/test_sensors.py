@@ -15,11 +15,11 @@ from imaging_assets.defs.partitions import DAILY
 from imaging_assets.defs.sensors import label_changes, model_rollout, new_images, training
 from imaging_assets.defs.tags import CONSENT_TAG, DAY_TAG, MODEL_TAG, WANTED_TAG
 from imaging_assets.errors import StoreUnavailableError
-from imaging_assets.stages.days import CHAIN, Days
+from imaging_assets.stages.days import Days
 from imaging_assets.stages.manifests.training_sets import gather_training_set
 from imaging_assets.stages.models.registry import Registry
 from imaging_assets.stages.pipeline import Pipeline
-from imaging_assets_tests.builders import a_picture, a_pipeline, land, run_chain, state_labels
+from imaging_assets_tests.builders import CHAIN, a_picture, a_pipeline, land, run_chain, state_labels
 from imaging_assets_tests.defs.in_process import a_history
 
 TODAY = datetime.now(UTC).date()

@@ -37,7 +37,7 @@ def group_of(name: str) -> type[BaseModel] | None:
 
 def is_known(variable: str) -> bool:
     """Whether the code reads it, or the group it belongs to is awaited."""
-    if variable in {CONFIG_VARIABLE, "IMAGING_IMAGE"}:  # the latter is compose's own
+    if variable == CONFIG_VARIABLE:
         return True
     head, _, setting = variable.removeprefix("IMAGING_").lower().partition("__")
     if head in AWAITED and head not in Settings.model_fields:

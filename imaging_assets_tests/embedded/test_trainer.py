@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from imaging_assets.embedded.predictor import OnnxPredictor
 from imaging_assets.embedded.trainer import ScikitLearnTrainer
 from imaging_assets.errors import TrainingError
 from imaging_assets.ports.blob_store import BlobStore
+from imaging_assets.records.manifests import Region
 from imaging_assets.records.models import TrainedModel, TrainingImage
 from imaging_assets_tests.embedded.pictures import Picture, digits, halves, plain, scenes, shapes, textures, training_images
 
@@ -76,6 +78,19 @@ def test_tags_with_too_few_images_are_left_out_and_named(tmp_path: Path) -> None
     store = DirectoryBlobStore(tmp_path)
     model = train(store, training_images(store, [*plain(["red", "blue"], 6), *plain(["green"], 2)]))
     assert (model.tags, model.details["left_out"], model.details["images"]) == (("blue", "red"), "green (2)", "12")
+
+
+def test_a_set_of_boxes_is_refused_with_where_to_go_and_a_few_boxes_are_ignored(tmp_path: Path) -> None:
+    store = DirectoryBlobStore(tmp_path)
+    images = training_images(store, plain(["red", "blue"], 8))
+    boxed = [replace(image, regions=(Region(image.tags[0], 0.1, 0.1, 0.5, 0.5),)) for image in images]
+    refusal = ScikitLearnTrainer(store).refusal(boxed)
+    assert refusal.startswith("16 of 16 images have boxes, and detection is trained on Custom Vision alone.")
+    with pytest.raises(TrainingError, match="16 of 16 images have boxes"):
+        train(store, boxed)
+    mixed = [*boxed[:8], *images[8:]]
+    assert ScikitLearnTrainer(store).refusal(mixed) == ""
+    assert train(store, mixed).details["regions_ignored"] == "8"
 
 
 def test_images_that_cannot_be_decoded_or_are_gone_are_skipped_and_counted(tmp_path: Path) -> None:
@@ -167,5 +182,4 @@ def test_most_textures_are_recognised_where_colour_light_and_scale_have_drifted(
         known, unseen = textures(40, draw)
         train(store, training_images(store, known), budget=60)
         reached.append(accuracy(store, unseen))
-    # A floor, not the goal (0.86): that much drift is not learnt from pictures that do not show it.
-    assert np.mean(reached) >= 0.7, reached
+    assert min(reached) >= 0.86, reached

@@ -13,7 +13,7 @@ import pytest
 from imaging_assets.errors import MassDeletionError
 from imaging_assets.policies import Rollout
 from imaging_assets.records.search import SearchQuery
-from imaging_assets.stages.days import CHAIN, Behind, Days, check_vanished, finish_rebuild
+from imaging_assets.stages.days import Behind, Days, check_vanished, finish_rebuild
 from imaging_assets.stages.images.raw import take_inventory
 from imaging_assets.stages.images.resized import resize_day
 from imaging_assets.stages.manifests.labels import refresh_labels
@@ -22,7 +22,7 @@ from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.predictions import prediction_inputs
 from imaging_assets.stages.state import Manifests
 from imaging_assets.stages.tables import PREDICTIONS
-from imaging_assets_tests.builders import DAY, a_picture, a_pipeline, land, run_chain, state_labels
+from imaging_assets_tests.builders import CHAIN, DAY, a_picture, a_pipeline, land, run_chain, state_labels
 from imaging_assets_tests.doubles import CountingBlobStore, FailingBlobStore, over
 
 OTHER_DAY = "2026-03-03"
@@ -96,6 +96,10 @@ def _rebuild(pipeline: Pipeline) -> None:
     pipeline.index.promote()
 
 
+def _lose_catalog(pipeline: Pipeline) -> None:
+    Path(pipeline.catalog.query("pragma database_list").rows[0][2]).unlink()
+
+
 def _forget(asset: str) -> Callable[[Pipeline], None]:
     def forget(pipeline: Pipeline) -> None:
         pipeline.store.delete(pipeline.manifests.find(asset, DAY).blob.path)
@@ -103,7 +107,8 @@ def _forget(asset: str) -> Callable[[Pipeline], None]:
     return forget
 
 
-AFTER_RESIZED = CHAIN[2:3] + CHAIN[4:]
+MADE_OF_ALL = ("review_queues", "search_documents", "image_catalog")
+AFTER_RESIZED = tuple(step for step in CHAIN[2:] if step != "label_records")
 
 
 @pytest.mark.parametrize(
@@ -116,13 +121,16 @@ AFTER_RESIZED = CHAIN[2:3] + CHAIN[4:]
         (_label_another_day, ()),
         (_publish, ("predictions",)),
         (_rebuild, ("search_documents",)),
+        (_lose_catalog, ("image_catalog",)),
         (_forget("raw_images"), CHAIN),
         (_forget("resized_images"), ("resized_images", *AFTER_RESIZED)),
-        (_forget("image_vectors"), ("image_vectors", "review_queues", "search_documents")),
-        (_forget("tagged_manifests"), ("tagged_manifests", "review_queues", "search_documents")),
-        (_forget("predictions"), ("predictions", "review_queues", "search_documents")),
+        (_forget("image_vectors"), ("image_vectors", *MADE_OF_ALL)),
+        (_forget("image_tags"), ("image_tags", *MADE_OF_ALL)),
+        (_forget("tagged_manifests"), ("tagged_manifests", *MADE_OF_ALL)),
+        (_forget("predictions"), ("predictions", *MADE_OF_ALL)),
         (_forget("review_queues"), ("review_queues",)),
         (_forget("search_documents"), ("search_documents",)),
+        (_forget("image_catalog"), ("image_catalog",)),
     ],
     ids=[
         "added",
@@ -132,6 +140,7 @@ AFTER_RESIZED = CHAIN[2:3] + CHAIN[4:]
         "labelled elsewhere",
         "published",
         "rebuilt",
+        "catalogue lost",
         *(f"{asset} lost" for asset in CHAIN if asset != "label_records"),
     ],
 )
@@ -257,16 +266,17 @@ def test_two_days_never_want_the_same(tmp_path: Path) -> None:
     [
         (CHAIN, CHAIN),
         (("resized_images", "image_vectors"), CHAIN),
-        (("tagged_manifests",), ("tagged_manifests", "review_queues", "search_documents")),
-        (("predictions", "search_documents"), ("predictions", "review_queues", "search_documents")),
+        (("tagged_manifests",), ("tagged_manifests", *MADE_OF_ALL)),
+        (("predictions", "search_documents"), ("predictions", *MADE_OF_ALL)),
         (("review_queues",), ("review_queues",)),
         (("search_documents",), ("search_documents",)),
+        (("image_catalog",), ("image_catalog",)),
     ],
 )
 def test_what_to_run_is_the_chain_or_the_steps_and_their_documents(
     steps_behind: tuple[str, ...], selection: tuple[str, ...]
 ) -> None:
-    assert Behind(DAY, steps_behind, "x").selection == selection
+    assert Behind(DAY, steps_behind, "x", chain=CHAIN).selection == selection
 
 
 # --- runs that died
@@ -279,7 +289,7 @@ def test_a_run_killed_at_any_change_leaves_a_day_that_is_behind_and_can_be_finis
     counting = CountingBlobStore(whole.store)
     run_chain(over(whole, counting))
     # Inventories and documents also tell of times and of the index; the rest is of the pictures alone.
-    same = ("resized_images", "image_vectors", "tagged_manifests", "predictions")
+    same = ("resized_images", "image_vectors", "image_tags", "tagged_manifests", "predictions")
     expected = {asset: whole.manifests.find(asset, DAY).rows for asset in same}
     changes = len(counting.writes) + len(counting.deletes)
 
@@ -290,7 +300,7 @@ def test_a_run_killed_at_any_change_leaves_a_day_that_is_behind_and_can_be_finis
             run_chain(over(pipeline, FailingBlobStore(pipeline.store, killed_after)))
         left = steps(pipeline)
         assert left, killed_after
-        assert left[-1] == "search_documents"
+        assert left[-1] == "image_catalog"
 
         run_chain(pipeline)
 

@@ -1,5 +1,6 @@
 """Only what nothing refers to, and only when it is old enough, is garbage."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -88,6 +89,19 @@ def test_what_older_settings_made_is_garbage_once_it_is_made_anew(tmp_path: Path
     resize(a_pipeline(tmp_path, resize={"max_edge": 64}))
 
     assert garbage(pipeline) == sorted(before)
+
+
+def test_a_crop_goes_with_its_image_or_when_its_days_are_over(tmp_path: Path) -> None:
+    pipeline = a_pipeline(tmp_path)
+    land(pipeline, PICTURES)
+    resize(pipeline)
+    frame = pipeline.manifests.read(pipeline.manifests.find("resized_images", DAY), RESIZED_IMAGES)
+    held, stray = (f"crops/{sha256[:2]}/{sha256}-0-abc.jpg" for sha256 in (frame["sha256"][0], "f" * 64))
+    for path in (held, stray):
+        pipeline.store.write(path, b"face")
+
+    assert garbage(pipeline) == [stray]
+    assert garbage(replace(pipeline, crop_days=1e-9), datetime(2000, 1, 1, tzinfo=UTC)) == sorted([held, stray])
 
 
 def test_only_what_was_last_written_before_the_moment_is_garbage(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from imaging_assets.errors import UnreadableImageError
 from imaging_assets.ports.analyzer import ImageEmbedder
 from imaging_assets.stages.images.raw import take_inventory
 from imaging_assets.stages.images.resized import resize_day
-from imaging_assets.stages.insights import VectorReport, embed_day, embed_query, vector_inputs
+from imaging_assets.stages.insights.vectors import VectorReport, embed_day, embed_query, vector_inputs
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.tables import image_vectors
 from imaging_assets_tests.builders import DAY, a_picture, a_pipeline, land

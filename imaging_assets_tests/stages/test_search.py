@@ -13,7 +13,7 @@ from imaging_assets.ports.search_index import SearchIndex
 from imaging_assets.records.search import Document, DocumentResult, SearchAnswer, SearchQuery
 from imaging_assets.stages.day_sources import DaySources
 from imaging_assets.stages.digests import digest
-from imaging_assets.stages.insights import embed_query
+from imaging_assets.stages.insights.vectors import embed_query
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.search import SearchReport, document_id, index_day
 from imaging_assets.stages.tables import PREDICTIONS, SEARCH_DOCUMENTS, image_vectors
@@ -115,7 +115,7 @@ def index(pipeline: Pipeline, images: Mapping[str, str], day: str = DAY, **more:
     manifests.commit(manifests.begin(PREDICTIONS, day, digest("predicted", predicted)).draft(predicted))
     sources = DaySources(
         resized=resized,
-        vectors=manifests.find("image_vectors", day),
+        insights={"image_vectors": manifests.find("image_vectors", day)},
         tagged=manifests.find("tagged_manifests", day),
         predictions=manifests.find("predictions", day),
     )

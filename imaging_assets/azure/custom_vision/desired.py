@@ -3,9 +3,11 @@
 Belongs here: the service's rules that can be known beforehand. Does not: any call.
 """
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Literal
 
 from imaging_assets.records.manifests import Region
@@ -46,6 +48,12 @@ class Desired:
     left_out: Mapping[str, str]
     rare: Mapping[str, int]
 
+    @property
+    def digest(self) -> str:
+        """Equal exactly for what the service would learn the same from."""
+        learnt = [(image.sha256, image.tags, [astuple(region) for region in image.regions]) for image in self.images]
+        return hashlib.sha256(json.dumps([self.kind, learnt]).encode()).hexdigest()
+
 
 def kind_of(images: Sequence[TrainingImage], choice: ProjectType, negative: str) -> ModelKind:
     """What is learnt: as chosen, else boxes when every learnable image has some (the negative tag's aside), else by tags per image."""
@@ -73,7 +81,7 @@ def desire(images: Sequence[TrainingImage], choice: ProjectType, least: int, neg
         if reason := _unfit(image, kind, negative):
             left_out[image.sha256] = reason
         else:
-            regions = image.regions if kind == "detection" else ()
+            regions = tuple(map(_inside, image.regions)) if kind == "detection" else ()
             tags = {region.tag for region in regions} if kind == "detection" else set(image.tags)
             fitting.append(Wanted(image.sha256, image.blob, tuple(sorted(tags)), regions))
     counts = Counter(tag for image in fitting for tag in image.tags)
@@ -117,6 +125,13 @@ def _unfit(image: TrainingImage, kind: ModelKind, negative: str) -> str:
     if negative in image.tags and len(image.tags) > 1:
         return f"it has the negative tag {negative!r} and others"
     return ""
+
+
+def _inside(region: Region) -> Region:
+    """The part of a box that lies on the image; the service refuses boxes that do not."""
+    left, top = max(region.left, 0.0), max(region.top, 0.0)
+    right, bottom = min(region.left + region.width, 1.0), min(region.top + region.height, 1.0)
+    return Region(region.tag, left, top, right - left, bottom - top)
 
 
 def _without(image: Wanted, rare: Mapping[str, int]) -> Wanted:

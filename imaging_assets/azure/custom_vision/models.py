@@ -19,6 +19,7 @@ class ModelRecord:
 
     Attributes:
         iteration_id: "" while the answer to the request for a training is not known.
+        content: Digest of what it learns from.
         before: Iterations there were when the training was asked for, so that a lost one can be told from them.
         finished: Whether it can be asked.
         rejected: Why an image was not learnt from, by sha256.
@@ -28,6 +29,7 @@ class ModelRecord:
     project_id: str
     kind: ModelKind
     tags: tuple[str, ...]
+    content: str
     before: tuple[str, ...] = ()
     iteration_id: str = ""
     finished: bool = False

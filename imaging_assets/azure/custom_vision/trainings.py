@@ -3,7 +3,7 @@
 Belongs here: iterations. Does not: the project's images (`reconcile.py`), which model an iteration is (`models.py`).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from imaging_assets.azure.custom_vision.calls import Clock
 from imaging_assets.azure.custom_vision.project import Project
@@ -18,6 +18,7 @@ KEPT_ITERATIONS = 18
 _NOT_NEEDED = "BadRequestTrainingNotNeeded"
 _RUNNING = "BadRequestTrainingAlreadyInProgress"
 _REFUSED = "TrainingValidationFailed"
+_AT_REST = ("New", "Completed", "Failed")
 
 
 class Trainings:
@@ -46,24 +47,27 @@ class Trainings:
             self._project.delete_iteration(iteration)
         return doomed
 
-    def start(self, before: Collection[str]) -> Iteration:
+    def start(self, before: Collection[str], learnt_this: Callable[[Iteration], bool]) -> Iteration:
         """The iteration that learns (or learnt) from the project as it is now.
 
         Args:
             before: Ids of iterations there were before.
+            learnt_this: Whether an iteration, as far as we know, learnt from what the project holds now.
 
         Raises:
-            TrainingError: The service refuses to train on this.
+            TrainingError: The service refuses to train on this, or another training stands in the way for too long.
         """
+        begun = self._clock.now()
         force = False
         while True:
             try:
                 return self._ask(before, force=force)
             except ServiceError as error:
                 if error.code == _RUNNING:
-                    self._wait_for_another()
-                elif error.code.startswith(_NOT_NEEDED) and (newest := self._newest_completed()):
-                    if self._as_wished(newest):
+                    self._wait_for_another(begun)
+                elif error.code.startswith(_NOT_NEEDED) and not force:
+                    newest = self._newest()
+                    if newest and self._as_wished(newest) and learnt_this(newest):
                         self._heartbeat(f"nothing changed since {newest.name!r}; it is used again")
                         return newest
                     force = True
@@ -114,20 +118,20 @@ class Trainings:
         hours = self._policy.budget_hours if advanced else 0
         return self._project.train("Advanced" if advanced else "Regular", hours, before, force=force)
 
-    def _wait_for_another(self) -> None:
-        running = [iteration for iteration in self._project.iterations() if iteration.status == "Training"]
-        for iteration in running:
-            self._heartbeat(f"{iteration.name!r} runs already, on what the project held before; waiting for it")
-            try:
-                self.wait(iteration.id)
-            except TrainingError as error:
-                if self._project.iteration(iteration.id).status == "Training":
-                    raise
-                self._heartbeat(str(error))  # it is not ours, and it is out of the way
+    def _wait_for_another(self, begun: float) -> None:
+        self._heartbeat("another training runs already, on what the project held before; waiting for it")
+        while any(iteration.status not in _AT_REST for iteration in self._project.iterations()):
+            if self._clock.now() - begun >= 60 * self._policy.deadline_minutes:
+                raise TrainingError(
+                    f"Another training of project {self._project.name!r} does not end. Look at it in the portal, then run again."
+                )
+            self._clock.sleep(self._policy.poll_seconds)
+        self._clock.sleep(self._policy.poll_seconds)
 
-    def _newest_completed(self) -> Iteration | None:
-        done = [iteration for iteration in self._project.iterations() if iteration.status == "Completed"]
+    def _newest(self) -> Iteration | None:
+        """The newest iteration; an empty one that waits for a training does not count."""
+        done = [iteration for iteration in self._project.iterations() if iteration.status != "New"]
         return done[-1] if done else None
 
     def _as_wished(self, iteration: Iteration) -> bool:
-        return iteration.training_type.lower() == self._policy.training_type
+        return iteration.status == "Completed" and iteration.training_type.lower() == self._policy.training_type

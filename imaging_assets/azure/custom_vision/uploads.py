@@ -3,20 +3,21 @@
 Belongs here: batches on their way, and outcomes. Does not: which images are missing (`reconcile.py`), what fits together (`batches.py`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from imaging_assets.azure.custom_vision.batches import Loaded, batches, halves
 from imaging_assets.azure.custom_vision.desired import Wanted
 from imaging_assets.azure.custom_vision.memory import Known, Memory
 from imaging_assets.azure.custom_vision.project import Project
-from imaging_assets.azure.custom_vision.wire import RemoteImage, Upload
+from imaging_assets.azure.custom_vision.wire import RemoteImage, Upload, Uploaded
 from imaging_assets.errors import QuotaError, ServiceError
 from imaging_assets.ports.trainer import Heartbeat
 
 _ROUNDS = 3
 _PASSING_STATUSES = {"ErrorSource", "ErrorStorage", "ErrorUnknown"}
-_LIMIT_STATUSES = {"ErrorLimitExceed"}
+_FULL = "ErrorLimitExceed"
+_HALVED = (400, 408, 413)
 
 REASONS = {
     "ErrorImageFormat": "not a JPEG, PNG, BMP or GIF that the service can read",
@@ -77,50 +78,53 @@ class Uploader:
         return again
 
     def _upload_batch(self, batch: Sequence[Loaded]) -> list[Wanted]:
-        uploads = [
-            Upload(
-                name=loaded.image.sha256,
-                data=loaded.data,
-                tag_ids=() if loaded.image.regions else tuple(self._tag_ids[tag] for tag in loaded.image.tags),
-                regions=tuple((self._tag_ids[region.tag], region) for region in loaded.image.regions),
-            )
-            for loaded in batch
-        ]
+        """Upload and remember; returns what is worth another try. What is refused as a whole is halved until the culprit stands alone."""
         try:
-            outcomes = self._project.upload(uploads)
+            outcomes = self._project.upload([self._upload_of(loaded.image, loaded.data) for loaded in batch])
         except ServiceError as error:
-            if error.status not in (408, 413) or len(batch) == 1:
+            if error.status not in _HALVED or isinstance(error, QuotaError):
                 raise
-            first, second = halves(batch)
-            return [*self._upload_batch(first), *self._upload_batch(second)]
+            if len(batch) > 1:
+                first, second = halves(batch)
+                return [*self._upload_batch(first), *self._upload_batch(second)]
+            if error.status != 400:
+                raise
+            outcomes = [Uploaded(error.code or "refused", "")]
+        return self._note_outcomes([loaded.image for loaded in batch], outcomes)
+
+    def _upload_of(self, image: Wanted, data: bytes) -> Upload:
+        tag_ids = () if image.regions else tuple(self._tag_ids[tag] for tag in image.tags)
+        return Upload(image.sha256, data, tag_ids, tuple((self._tag_ids[region.tag], region) for region in image.regions))
+
+    def _note_outcomes(self, images: Sequence[Wanted], outcomes: Sequence[Uploaded]) -> list[Wanted]:
         known: list[Known] = []
-        duplicates: dict[str, Wanted] = {}
+        duplicates: set[str] = set()
         again: list[Wanted] = []
         full = False
-        for loaded, outcome in zip(batch, outcomes, strict=True):
-            image = loaded.image
+        for image, outcome in zip(images, outcomes, strict=True):
             if outcome.status == "OK":
                 known.append(Known(image.sha256, outcome.image_id, image.tags, image.regions))
             elif outcome.status == "OKDuplicate":
-                duplicates[image.sha256] = image
+                duplicates.add(image.sha256)
                 known.append(Known(image.sha256, outcome.image_id))
             elif outcome.status in _PASSING_STATUSES:
                 again.append(image)
-            elif outcome.status in _LIMIT_STATUSES:
+            elif outcome.status == _FULL:
                 full = True
             else:
-                reason = REASONS.get(outcome.status, "")
-                known.append(Known(image.sha256, "", rejected=f"{outcome.status}: {reason}" if reason else outcome.status))
+                known.append(
+                    Known(image.sha256, "", rejected=": ".join(filter(None, (outcome.status, REASONS.get(outcome.status)))))
+                )
         self._note_uploads(known, duplicates)
         if full:
             raise QuotaError(
                 f"Project {self._project.name!r} has no room for more images; those that fitted are remembered. "
                 "Raise the resource's tier (F0 holds 5,000, S0 100,000), or train on fewer days.",
-                code="ErrorLimitExceed",
+                code=_FULL,
             )
         return again
 
-    def _note_uploads(self, known: Sequence[Known], duplicates: dict[str, Wanted]) -> None:
+    def _note_uploads(self, known: Sequence[Known], duplicates: Collection[str]) -> None:
         """Remember a batch; of duplicates the tags and regions are read back, because the service adds to what is there."""
         if duplicates:
             found = {

@@ -1,18 +1,59 @@
-"""Group *insights*: what can be said about an image without the user's tags."""
+"""Group *insights*: what can be said about an image without the user's tags; one asset per configured step."""
+
+from typing import Any
 
 import dagster as dg
 
+from imaging_assets.analyzers import plan
 from imaging_assets.defs import metadata
 from imaging_assets.defs.partitions import DAILY
-from imaging_assets.stages.insights import embed_day
+from imaging_assets.settings import load_settings
+from imaging_assets.stages.insights.plan import VECTORS
+from imaging_assets.stages.insights.steps import analyze_day
+from imaging_assets.stages.insights.vectors import embed_day
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.state import Draft, Manifest
 
+PLAN = plan(load_settings())
 
-@dg.asset(
-    partitions_def=DAILY, group_name="insights", kinds={"numpy", "parquet"}, owners=["team:imaging"], io_manager_key="manifests"
-)
-def image_vectors(resized_images: Manifest, pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeResult[Draft]:
-    """One vector per image, so that look-alikes are found before any model exists."""
-    draft, report = embed_day(pipeline, resized_images)
-    return metadata.materialized(draft, metadata.of_vectors(report))
+_SHARED: dict[str, Any] = {
+    "partitions_def": DAILY,
+    "group_name": "insights",
+    "owners": ["team:imaging"],
+    "io_manager_key": "manifests",
+}
+_TOLD = {
+    "image_tags": "Words for each image: its colours, quality and shape, and what a classifier of your own sees.",
+    "image_texts": "What is written in each image: lines, words, where they stand, and the whole text.",
+    "image_faces": "Where faces are in each image, each cut out into a private place.",
+    "face_prints": "A vector per face, by a model of your own, so that equal faces can be told.",
+    "face_matches": "Which faces are those of persons whose reference pictures you keep.",
+}
+
+
+def _vectors() -> dg.AssetsDefinition:
+    """The asset of the one step that an embedder does."""
+
+    def image_vectors(resized_images: Manifest, pipeline: dg.ResourceParam[Pipeline]) -> dg.MaterializeResult[Draft]:
+        """One vector per image, so that look-alikes are found before any model exists."""
+        draft, report = embed_day(pipeline, resized_images)
+        return metadata.materialized(draft, metadata.of_vectors(report))
+
+    made: dg.AssetsDefinition = dg.asset(kinds={"numpy", "parquet"}, **_SHARED)(image_vectors)
+    return made
+
+
+def _step(name: str, requires: tuple[str, ...]) -> dg.AssetsDefinition:
+    """The asset of any other step."""
+
+    def step(resized_images: Manifest, pipeline: dg.ResourceParam[Pipeline], **required: Manifest) -> dg.MaterializeResult[Draft]:
+        draft, report = analyze_day(pipeline, pipeline.insights.steps[name], resized_images, required)
+        return metadata.materialized(draft, metadata.of_step(report))
+
+    told = _TOLD.get(name, f"What the step {name} says about each image, as configured in insights.steps.")
+    ins = {other: dg.AssetIn() for other in requires}
+    made: dg.AssetsDefinition = dg.asset(name=name, ins=ins, description=told, kinds={"parquet"}, **_SHARED)(step)
+    return made
+
+
+STEPS = [_vectors() if name == VECTORS else _step(name, PLAN.steps[name].requires) for name in PLAN.order]

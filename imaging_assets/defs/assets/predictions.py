@@ -3,9 +3,11 @@
 import dagster as dg
 
 from imaging_assets.defs import metadata
+from imaging_assets.defs.assets.insights import PLAN
 from imaging_assets.defs.assets.models import published_model
 from imaging_assets.defs.partitions import DAILY
 from imaging_assets.stages.day_sources import DaySources
+from imaging_assets.stages.insights.plan import VECTORS
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.predictions import predict_day
 from imaging_assets.stages.review.queues import queue_day
@@ -29,6 +31,7 @@ def predictions(resized_images: Manifest, pipeline: dg.ResourceParam[Pipeline]) 
 
 @dg.asset(
     partitions_def=DAILY,
+    ins={step: dg.AssetIn() for step in PLAN.order if step == VECTORS},
     group_name="predictions",
     kinds={"json", "parquet"},
     owners=["team:imaging"],
@@ -36,12 +39,12 @@ def predictions(resized_images: Manifest, pipeline: dg.ResourceParam[Pipeline]) 
 )
 def review_queues(
     resized_images: Manifest,
-    image_vectors: Manifest,
     tagged_manifests: Manifest,
     predictions: Manifest,
     pipeline: dg.ResourceParam[Pipeline],
+    **insights: Manifest,
 ) -> dg.MaterializeResult[Draft]:
     """Images a person should look at next, in order, with the reason; out as Label Studio tasks and CSV."""
-    sources = DaySources(resized=resized_images, vectors=image_vectors, tagged=tagged_manifests, predictions=predictions)
+    sources = DaySources(resized=resized_images, tagged=tagged_manifests, predictions=predictions, insights=insights)
     draft, report = queue_day(pipeline, sources)
     return metadata.materialized(draft, metadata.of_review(report))

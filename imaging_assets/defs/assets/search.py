@@ -3,7 +3,9 @@
 import dagster as dg
 
 from imaging_assets.defs import metadata
+from imaging_assets.defs.assets.insights import PLAN
 from imaging_assets.defs.partitions import DAILY
+from imaging_assets.stages.catalog import catalog_day
 from imaging_assets.stages.day_sources import DaySources
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.search import index_day
@@ -14,6 +16,7 @@ from imaging_assets.stages.tables import SEARCH_DOCUMENTS
 @dg.asset(
     partitions_def=DAILY,
     group_name="search",
+    ins={step: dg.AssetIn() for step in PLAN.order},
     kinds={"sqlite", "azure"},
     owners=["team:imaging"],
     io_manager_key="manifests",
@@ -21,15 +24,36 @@ from imaging_assets.stages.tables import SEARCH_DOCUMENTS
 )
 def search_documents(
     resized_images: Manifest,
-    image_vectors: Manifest,
     tagged_manifests: Manifest,
     predictions: Manifest,
     pipeline: dg.ResourceParam[Pipeline],
+    **insights: Manifest,
 ) -> dg.MaterializeResult[Draft]:
     """One document per usable image in the search index; only what changed is sent, and what is gone is deleted."""
-    sources = DaySources(resized=resized_images, vectors=image_vectors, tagged=tagged_manifests, predictions=predictions)
+    sources = DaySources(resized=resized_images, tagged=tagged_manifests, predictions=predictions, insights=insights)
     draft, report = index_day(pipeline, sources)
     return metadata.materialized(draft, metadata.of_search(report))
+
+
+@dg.asset(
+    partitions_def=DAILY,
+    ins={step: dg.AssetIn() for step in PLAN.order},
+    group_name="search",
+    kinds={"sql"},
+    owners=["team:imaging"],
+    io_manager_key="manifests",
+)
+def image_catalog(
+    resized_images: Manifest,
+    tagged_manifests: Manifest,
+    predictions: Manifest,
+    pipeline: dg.ResourceParam[Pipeline],
+    **insights: Manifest,
+) -> dg.MaterializeResult[Draft]:
+    """One row per landed image in a SQL table, with all that the steps say about it; written and deleted with its day."""
+    sources = DaySources(resized=resized_images, tagged=tagged_manifests, predictions=predictions, insights=insights)
+    draft, report = catalog_day(pipeline, sources)
+    return metadata.materialized(draft, metadata.of_catalog(report))
 
 
 @dg.asset_check(asset=search_documents, partitions_def=DAILY)

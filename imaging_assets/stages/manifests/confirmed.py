@@ -2,7 +2,9 @@
 
 Belongs here: the rule. Does not: which statement wins (`winners`).
 
-A label that two label files state is confirmed: somebody looked again and said the same, so nobody is asked a third time.
+A label that was stated twice is confirmed: somebody looked again and said the same, so nobody is asked a third time. Two files count as
+twice, or two statements of a file that tells who said it and when; the same statement in two files (a tool exports all it knows, again
+and again) counts once.
 """
 
 from collections import defaultdict
@@ -24,8 +26,8 @@ def statements_about(pipeline: Pipeline, images: Collection[str]) -> pl.DataFram
 
 
 def confirmed(statements: pl.DataFrame) -> set[tuple[str, tuple[str, ...]]]:
-    """(sha256, tags) that at least two label files state."""
-    files: dict[tuple[str, tuple[str, ...]], set[str]] = defaultdict(set)
-    for sha256, tags, file in statements.select("sha256", "tags", "file").iter_rows():
-        files[sha256, tuple(sorted(tags))].add(file)
-    return {said for said, where in files.items() if len(where) > 1}
+    """(sha256, tags) that were stated at least twice."""
+    said: dict[tuple[str, tuple[str, ...]], set[object]] = defaultdict(set)
+    for row in statements.iter_rows(named=True):
+        said[row["sha256"], tuple(sorted(row["tags"]))].add((row["who"], row["stated_at"]) if row["who"] else row["file"])
+    return {label for label, times in said.items() if len(times) > 1}

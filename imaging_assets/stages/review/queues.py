@@ -18,13 +18,15 @@ from imaging_assets.records.models import ClassificationKind
 from imaging_assets.records.predictions import Prediction
 from imaging_assets.stages.day_sources import DaySources
 from imaging_assets.stages.digests import digest
+from imaging_assets.stages.insights.plan import VECTORS
+from imaging_assets.stages.insights.vectors import vectors_of
 from imaging_assets.stages.manifests.confirmed import confirmed, statements_about
 from imaging_assets.stages.models.registry import Registry
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.review.ranking import Reviewable, choose
 from imaging_assets.stages.review.tasks import csv_text, label_studio_tasks
 from imaging_assets.stages.state import Draft
-from imaging_assets.stages.tables import PREDICTIONS, RESIZED_IMAGES, REVIEW_QUEUES, TAGGED_MANIFESTS, image_vectors
+from imaging_assets.stages.tables import PREDICTIONS, RESIZED_IMAGES, REVIEW_QUEUES, TAGGED_MANIFESTS
 
 RECIPE = "review-1"
 """Raised when this step's output changes."""
@@ -51,7 +53,8 @@ class ReviewReport:
 
 def review_inputs(pipeline: Pipeline, sources: DaySources) -> str:
     """Digest of what the step would read now."""
-    read = (sources.resized, sources.vectors, sources.tagged, sources.predictions)
+    vectors = sources.insights.get(VECTORS)
+    read = (sources.resized, sources.tagged, sources.predictions, *((vectors,) if vectors else ()))
     return digest(RECIPE, pipeline.review.model_dump(), [manifest.rows for manifest in read])
 
 
@@ -86,8 +89,7 @@ def _images(pipeline: Pipeline, sources: DaySources) -> dict[str, Row]:
     if predictions.is_empty():
         return {}
     answers = predictions.sort("sha256", "rank").group_by("sha256", "model_id", maintain_order=True)
-    vectors = read(sources.vectors, image_vectors(pipeline.embedder.dimensions))
-    by_bytes = dict(zip(vectors["sha256"], vectors["vector"].to_numpy(), strict=True))
+    by_bytes = vectors_of(pipeline, sources.insights)
     images = (
         read(sources.resized, RESIZED_IMAGES)
         .filter(pl.col("status") != "quarantined")

@@ -6,7 +6,14 @@ beside the repository every request and response is held against them, and `Cust
 Not here, answered with 501: images by URL, suggestions, export and import, stored predictions' queries, region proposals.
 """
 
-from imaging_assets_tests.azure.custom_vision_server.server import CustomVisionServer, Cut, Fault, Throttled, Unavailable
+from imaging_assets_tests.azure.custom_vision_server.server import (
+    CustomVisionServer,
+    Cut,
+    Fault,
+    NotNeeded,
+    Throttled,
+    Unavailable,
+)
 from imaging_assets_tests.azure.custom_vision_server.service import F0, S0, Limits
 
-__all__ = ["F0", "S0", "CustomVisionServer", "Cut", "Fault", "Limits", "Throttled", "Unavailable"]
+__all__ = ["F0", "S0", "CustomVisionServer", "Cut", "Fault", "Limits", "NotNeeded", "Throttled", "Unavailable"]

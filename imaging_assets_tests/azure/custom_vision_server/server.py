@@ -50,7 +50,12 @@ class Cut:
     done: bool = False
 
 
-Fault = Throttled | Unavailable | Cut
+@dataclass(frozen=True)
+class NotNeeded:
+    """What the service says to a training when nothing changed since the last one it remembers."""
+
+
+Fault = Throttled | Unavailable | Cut | NotNeeded
 
 
 @dataclass(frozen=True)
@@ -436,7 +441,8 @@ def train_project(server: CustomVisionServer, project: str, request: Request) ->
 def get_iterations(server: CustomVisionServer, project: str, request: Request) -> tuple[int, Any]:
     del request
     found = server.service.project(project)
-    return 200, [rules.iteration_json(found, iteration) for iteration in reversed(found.iterations.values())]
+    newest_first = list(found.iterations.values())[::-1]
+    return 200, [rules.iteration_json(found, server.service.poll(iteration)) for iteration in newest_first]
 
 
 @_on("GET", "/projects/{project}/iterations/{iteration}")
@@ -547,6 +553,9 @@ def _fault_answer(fault: Fault) -> Answer:
         case Throttled(retry_after=seconds):
             reason = f"Requests have exceeded call rate limit of your current pricing tier. Please retry after {seconds} seconds."
             return Answer(429, _gateway(429, reason), {"Retry-After": str(seconds)})
+        case NotNeeded():
+            told = {"code": "BadRequestTrainingNotNeeded", "message": "Nothing changed since last training"}
+            return Answer(400, _pretty(told))
         case Unavailable(status=status):
             return Answer(status, _gateway(status, "The service is not available."))
 

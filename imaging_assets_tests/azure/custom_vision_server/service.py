@@ -178,6 +178,7 @@ class Service:
         polls: Readings of a running iteration until it is done.
         fail_training: Why the next trainings fail, one each.
         image_statuses: What becomes of an upload, by sha256 of the bytes, instead of the natural outcome; one entry per try.
+        poison: Digests of bytes that let a whole upload be refused.
         prediction_resource: The only resource iterations can be published to.
     """
 
@@ -188,6 +189,7 @@ class Service:
         self.polls = 2
         self.fail_training: list[str] = []
         self.image_statuses: dict[str, list[str]] = {}
+        self.poison: set[str] = set()
 
     def project(self, project_id: str) -> Project:
         """Raises Refusal."""
@@ -235,6 +237,8 @@ class Service:
         named = {tag for entry in entries for tag in _tags_of(entry)} | set(shared)
         if not 0 < len(entries) <= 64 or len(named) > 20:
             raise Refusal("BadRequestExceededBatchSize", "A batch holds 1 to 64 images and up to 20 tags.")
+        if {hashlib.sha256(base64.b64decode(entry["contents"])).hexdigest() for entry in entries} & self.poison:
+            raise Refusal("BadRequestImageRegions", "A region is not valid.")
         results = [self._add_image(project, entry, shared, batch.get("metadata") or {}) for entry in entries]
         return {"isBatchSuccessful": all(result["status"] == "OK" for result in results), "images": results}
 

@@ -41,7 +41,7 @@ def sources_of(pipeline: Pipeline, day: str = DAY) -> DaySources:
     find = pipeline.manifests.find
     return DaySources(
         resized=find("resized_images", day),
-        vectors=find("image_vectors", day),
+        insights={"image_vectors": find("image_vectors", day)},
         tagged=find("tagged_manifests", day),
         predictions=find("predictions", day),
     )

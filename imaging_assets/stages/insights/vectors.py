@@ -1,8 +1,9 @@
-"""Steps of the group *insights*: what can be said about an image without the user's tags.
+"""Step `image_vectors`: one vector per distinct image, so that look-alikes are found.
 
-Belongs here: `image_vectors`; texts, tags and faces join as they land. Does not: how an image is read (`ports/analyzer.py`).
+Belongs here: which vectors are carried over, which are made. Does not: how one is made (`ports/analyzer.py`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ import polars as pl
 from imaging_assets.errors import ManifestCorruptError
 from imaging_assets.stages.digests import digest
 from imaging_assets.stages.images.encode import encode_image
+from imaging_assets.stages.insights.plan import VECTORS
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.state import Draft, Manifest, Work
 from imaging_assets.stages.tables import RESIZED_IMAGES, image_vectors
@@ -65,6 +67,14 @@ def _previous(work: Work) -> pl.DataFrame:
         return work.previous()
     except ManifestCorruptError:
         return work.table.frame([])
+
+
+def vectors_of(pipeline: Pipeline, insights: Mapping[str, Manifest]) -> dict[str, npt.NDArray[np.float32]]:
+    """Vectors of a day by sha256; none where the step is off."""
+    if VECTORS not in insights:
+        return {}
+    rows = pipeline.manifests.read(insights[VECTORS], image_vectors(pipeline.embedder.dimensions))
+    return dict(zip(rows["sha256"], rows["vector"].to_numpy(), strict=True))
 
 
 def embed_query(pipeline: Pipeline, data: bytes) -> npt.NDArray[np.float32]:

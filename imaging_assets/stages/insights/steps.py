@@ -1,0 +1,253 @@
+"""One machine for every step but `image_vectors`: a row per distinct image, made once per bytes, analyser and required output.
+
+Belongs here: what is carried over, what is asked again, and that one bad image never fails a day. Does not: the answers
+(`ports/analyzer.py` and its implementations).
+
+A failing image is a row with its error. It is asked about again when its bytes, the analyser or what it requires change; where the
+error may pass by itself (a service was busy), the manifest is left incomplete, so that the step is asked for again, ever less often.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import polars as pl
+
+from imaging_assets.errors import AnalysisError, BlobNotFoundError, ManifestCorruptError, ServiceError, SettingsError
+from imaging_assets.records.insights import Columns, ColumnType, ImageToAnalyze, Output
+from imaging_assets.stages.digests import digest
+from imaging_assets.stages.insights.plan import Step
+from imaging_assets.stages.pipeline import Pipeline
+from imaging_assets.stages.state import Draft, Manifest, Work
+from imaging_assets.stages.tables import INTEGER, REAL, RESIZED_IMAGES, TEXT, Table
+
+RECIPE = "insights-1"
+"""Raised when the output of every step changes for another reason than its analyser."""
+
+Row = dict[str, Any]
+
+_TYPES: Mapping[ColumnType, pl.DataType] = {
+    "text": TEXT,
+    "integer": INTEGER,
+    "real": REAL,
+    "boolean": pl.Boolean(),
+    "texts": pl.List(TEXT),
+    "json": TEXT,
+}
+_OWN = {"sha256", "analyzer", "required", "error", "may_pass"}
+"""Columns of every step's table that are not its analyser's."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """A day's answers; `analyzed` counts images asked about now, `errors` are (sha256, error) of all that failed."""
+
+    images: int
+    analyzed: int
+    failed: int
+    analyzer_id: str
+    errors: tuple[tuple[str, str], ...]
+
+
+def step_table(name: str, columns: Columns) -> Table:
+    """Shape of a step's manifests: its analyser's columns and what tells whether a row still holds."""
+    own = {"analyzer": TEXT, "required": TEXT, "error": TEXT, "may_pass": pl.Boolean()}
+    return Table(name, {"sha256": TEXT, **{column: _TYPES[kind] for column, kind in columns.items()}, **own}, key=("sha256",))
+
+
+def step_inputs(step: Step, resized: Manifest, required: Mapping[str, Manifest]) -> str:
+    """Digest of what the step would read now.
+
+    Args:
+        required: Manifest of each step it requires.
+    """
+    analyzer = step.analyzer
+    read = [required[name].rows for name in step.requires]
+    return digest(RECIPE, analyzer.analyzer_id, dict(analyzer.columns), analyzer.reads, step.images, resized.rows, read)
+
+
+def analyze_day(
+    pipeline: Pipeline, step: Step, resized: Manifest, required: Mapping[str, Manifest] | None = None
+) -> tuple[Draft, StepReport]:
+    """Bring a day's answers of one step up to date with its images."""
+    required = required or {}
+    table = step_table(step.name, step.analyzer.columns)
+    work = pipeline.manifests.begin(table, resized.key, step_inputs(step, resized, required))
+    if work.done:
+        return work.done, _report(work.previous(), step, 0)
+    wanted = _wanted(pipeline, step, resized, required)
+    finished = pl.concat([_previous(work), work.journal.read(table)]).unique(table.key, keep="last")
+    carried = [row for row in finished.iter_rows(named=True) if (image := wanted.get(row["sha256"])) and _holds(row, step, image)]
+    kept = {row["sha256"] for row in carried}
+    todo = [image for sha256, image in sorted(wanted.items()) if sha256 not in kept]
+    rows = table.frame([*carried, *_in_batches(pipeline, step, todo, work)])
+    complete = not rows["may_pass"].any()
+    return work.draft(rows, complete=complete), _report(rows, step, len(todo))
+
+
+def outputs(pipeline: Pipeline, step: Step, manifest: Manifest) -> dict[str, Output]:
+    """Answers of a day by sha256, JSON read; images that failed are left out."""
+    rows = pipeline.manifests.read(manifest, step_table(step.name, step.analyzer.columns)).filter(pl.col("error") == "")
+    return {row["sha256"]: read_output(row, step.analyzer.columns) for row in rows.iter_rows(named=True)}
+
+
+def read_output(row: Row, columns: Columns) -> Row:
+    """A row's answer with its JSON columns read."""
+    return {name: json.loads(row[name]) if kind == "json" and row[name] else row[name] for name, kind in columns.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """An image to be asked about: where its bytes are, what required steps said, and a digest of that."""
+
+    row: Row
+    insights: Mapping[str, Output]
+    required: str
+    failed: str
+
+
+def _wanted(pipeline: Pipeline, step: Step, resized: Manifest, required: Mapping[str, Manifest]) -> dict[str, _Wanted]:
+    """Images by sha256."""
+    images = pipeline.manifests.read(resized, RESIZED_IMAGES).filter(pl.col("status") != "quarantined")
+    known = {name: _all_outputs(pipeline, name, required[name]) for name in step.requires}
+    found: dict[str, _Wanted] = {}
+    for row in images.iter_rows(named=True):
+        sha256 = row["sha256"]
+        if sha256 in found or not step.wants(row["path"]):
+            continue
+        said = {name: rows.get(sha256) for name, rows in known.items()}
+        failed = next((_why(name, output) for name, output in said.items() if output is None or output["error"]), "")
+        insights = {name: output for name, output in said.items() if output is not None}
+        found[sha256] = _Wanted(row, insights, digest(insights) if step.requires else "", failed)
+    return found
+
+
+def _all_outputs(pipeline: Pipeline, name: str, manifest: Manifest) -> dict[str, Row]:
+    columns = pipeline.insights.steps[name].analyzer.columns
+    rows = pipeline.manifests.read(manifest, step_table(name, columns))
+    return {row["sha256"]: read_output(row, columns) | {"error": row["error"]} for row in rows.iter_rows(named=True)}
+
+
+def _why(name: str, output: Row | None) -> str:
+    return f"{name} was not asked about this image" if output is None else f"{name} failed: {output['error']}"
+
+
+def _holds(row: Row, step: Step, image: _Wanted) -> bool:
+    return row["analyzer"] == step.analyzer.analyzer_id and row["required"] == image.required and not row["may_pass"]
+
+
+def _previous(work: Work) -> pl.DataFrame:
+    """Rows that stood before; none where an analyser of other columns made them."""
+    try:
+        return work.previous()
+    except ManifestCorruptError:
+        return work.table.frame([])
+
+
+def _in_batches(pipeline: Pipeline, step: Step, todo: Sequence[_Wanted], work: Work) -> Iterator[Row]:
+    size = pipeline.resize.batch
+    for start in range(0, len(todo), size):
+        batch = list(pipeline.executor.map(partial(_ask, pipeline, step), todo[start : start + size]))
+        yield from batch
+        if start + size < len(todo):  # the last batch goes straight into the manifest
+            work.journal.append(work.table, work.table.frame(batch))
+
+
+def _ask(pipeline: Pipeline, step: Step, image: _Wanted) -> Row:
+    """The row of one image: its answer, or why there is none."""
+    analyzer = step.analyzer
+    row: Row = dict.fromkeys(analyzer.columns) | {
+        "sha256": image.row["sha256"],
+        "analyzer": analyzer.analyzer_id,
+        "required": image.required,
+        "error": image.failed,
+        "may_pass": False,
+    }
+    if image.failed:
+        return row
+    try:
+        data = b"" if analyzer.reads == "none" else pipeline.store.read(image.row[analyzer.reads]).data
+    except BlobNotFoundError as error:
+        return row | {"error": str(error), "may_pass": True}
+    shown = ImageToAnalyze(row["sha256"], data, image.row["width"], image.row["height"], image.insights)
+    try:
+        return row | _kept(_asked(step, shown), analyzer.columns)
+    except AnalysisError as error:
+        return row | {"error": str(error), "may_pass": error.may_pass}
+
+
+def answer_of(step: Step, image: ImageToAnalyze) -> Output:
+    """A step's answer about one image that is no day's, as those that require it would be shown it.
+
+    Raises:
+        AnalysisError: There is none.
+        SettingsError, ServiceError: The step as a whole cannot go on.
+    """
+    return read_output(_kept(_asked(step, image), step.analyzer.columns), step.analyzer.columns)
+
+
+def _asked(step: Step, image: ImageToAnalyze) -> Output:
+    try:
+        return step.analyzer.analyze(image)
+    except (SettingsError, ServiceError, AnalysisError):
+        raise
+    except OSError as error:  # a network or a disk that was not there
+        raise AnalysisError(f"{type(error).__name__}: {error}. It is asked again later.", may_pass=True) from error
+    except Exception as error:  # a user's function may raise anything, and it must cost one image only
+        raise AnalysisError(f"{type(error).__name__}: {error}. Mend the step and raise its version.") from error
+
+
+def _kept(output: Output, columns: Columns) -> Row:
+    """An answer as its table keeps it.
+
+    Raises:
+        AnalysisError: It is not of the declared columns.
+    """
+    if not isinstance(output, Mapping):
+        raise AnalysisError(f"the step answered with a {type(output).__name__}. Let it return a mapping of its columns.")
+    if unknown := sorted(set(output) - set(columns)):
+        raise AnalysisError(f"the step answered with columns it does not declare: {', '.join(unknown)}. Declare or drop them.")
+    row: Row = {}
+    for name, kind in columns.items():
+        value = output.get(name)
+        try:
+            row[name] = None if value is None else _CONVERTED[kind](value)
+        except (TypeError, ValueError) as error:
+            raise AnalysisError(f"the step's column {name} is no {kind} ({error}). Mend the step or its schema.") from error
+    return row
+
+
+def _as_text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{type(value).__name__} given")
+    return value
+
+
+def _as_boolean(value: object) -> bool:
+    if value not in (True, False):
+        raise TypeError(f"{value!r} given")
+    return bool(value)
+
+
+def _as_texts(value: object) -> list[str]:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise TypeError(f"{type(value).__name__} given")
+    return [_as_text(item) for item in value]
+
+
+_CONVERTED: Mapping[ColumnType, Any] = {
+    "text": _as_text,
+    "integer": int,
+    "real": float,
+    "boolean": _as_boolean,
+    "texts": _as_texts,
+    "json": partial(json.dumps, ensure_ascii=False, sort_keys=True, allow_nan=False),
+}
+
+
+def _report(rows: pl.DataFrame, step: Step, analyzed: int) -> StepReport:
+    failed = rows.filter(pl.col("error") != "")
+    errors = tuple(failed.select("sha256", "error").iter_rows())
+    return StepReport(rows.height, analyzed, failed.height, step.analyzer.analyzer_id, errors)

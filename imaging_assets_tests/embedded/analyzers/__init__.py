@@ -1,0 +1,1 @@
+"""Analysers over pictures whose truth is known."""
