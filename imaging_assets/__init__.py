@@ -19,7 +19,7 @@ Who may import whom (a test enforces it)::
     ports                       stages, embedded, backends, defs
     stages                      defs, cli, backends, web
     settings                    backends, cli, defs
-    embedded                    backends only, and late
+    azure, embedded             backends only, and late
     analyzers                   backends, defs: which insights there are, and who answers
     backends                    defs, cli, web
     defs                        cli only, and late; Dagster lives there and in definitions.py

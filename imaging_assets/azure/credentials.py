@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from urllib.parse import urlsplit
 
-from azure.core.credentials import AzureKeyCredential, AzureSasCredential, TokenCredential
+from azure.core.credentials import AzureKeyCredential, TokenCredential
 from azure.identity import DefaultAzureCredential
 from azure.storage.blob import BlobServiceClient, ExponentialRetry
 from typing_extensions import override
@@ -49,7 +49,8 @@ class StorageAccount:
         Raises:
             SettingsError: The key does not go with that URL.
         """
-        credential = self.key or (AzureSasCredential(self.sas) if self.sas else identity())
+        # As text, a SAS becomes part of blobs' addresses, by which the service may copy them.
+        credential = self.key or self.sas or identity()
         retries = ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=5, random_jitter_range=1)
         try:
             return BlobServiceClient(self.url, credential=credential, retry_policy=retries)

@@ -7,6 +7,7 @@ promoted, so that what it names is always there and complete.
 """
 
 import logging
+import re
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -44,6 +45,8 @@ class Generations:
         self._pointer = pointer
         self._schema = schema
         self._prefix = f"{alias}-{digest_of(schema)}-"
+        # Not by the beginning alone: `images` must never meddle with the indexes of an alias `images-eu`.
+        self._ours = re.compile(rf"{re.escape(alias)}-[0-9a-f]{{12}}-\d{{14}}[0-9a-f]{{4}}")
 
     def readers(self) -> Pointer:
         """The pointer as it was some seconds ago at most; an index that is not there is made."""
@@ -107,12 +110,21 @@ class Generations:
         return pointer.writing.startswith(self._prefix)
 
     def _make(self, good: Callable[[Pointer], bool]) -> Pointer:
-        """A good pointer; where there is none at all, the index that the alias names is taken over."""
+        """A good pointer; where there is none at all, the index that the alias names is taken over.
+
+        Raises:
+            SearchIndexError: The alias names an index that we did not make, and would drop one day.
+        """
         while True:
             pointer = self._pointer.read()
             if pointer and good(pointer):
                 return pointer
             serving = pointer.serving if pointer else self._alias_target()
+            if serving and not self._ours.fullmatch(serving):
+                raise SearchIndexError(
+                    f"Alias {self._alias!r} at {self._calls.endpoint} leads to {serving!r}, which imaging-assets did not make. "
+                    "Choose another azure.search_alias."
+                )
             adopted = serving if serving and not pointer and serving.startswith(self._prefix) else None
             writing = adopted or self._new_index()
             made = Pointer(serving or writing, writing)
@@ -161,7 +173,7 @@ class Generations:
 
     def _names(self) -> list[str]:
         names = self._calls.call("list indexes", lambda: list(self._service.list_index_names()))
-        return [name for name in names if name.startswith(f"{self._alias}-")]
+        return [name for name in names if self._ours.fullmatch(name)]
 
     def _alias_target(self) -> str | None:
         try:
@@ -176,8 +188,5 @@ class Generations:
 
 
 def _made_at(name: str) -> datetime:
-    """When an index was made, by its name; long ago for a name that somebody else gave."""
-    try:
-        return datetime.strptime(name.rpartition("-")[2][:14], _WHEN).replace(tzinfo=UTC)
-    except ValueError:
-        return datetime.min.replace(tzinfo=UTC)
+    """When an index was made, by its name."""
+    return datetime.strptime(name.rpartition("-")[2][:14], _WHEN).replace(tzinfo=UTC)

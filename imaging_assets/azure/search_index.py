@@ -7,7 +7,6 @@ Queries and writes go to indexes by name; the alias is for everybody else. An in
 another name, which puts every day behind: its documents are sent again.
 """
 
-import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
@@ -29,7 +28,6 @@ from imaging_assets.ports.search_values import CheckedDocument, SearchSchema, Va
 from imaging_assets.records.search import FIELDS, Document, DocumentResult, SearchAnswer, SearchField, SearchQuery
 
 _T = TypeVar("_T")
-_log = logging.getLogger(__name__)
 
 
 class AzureAISearchIndex(SearchIndex):

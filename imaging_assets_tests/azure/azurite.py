@@ -13,10 +13,12 @@ import sys
 import time
 import uuid
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
 import pytest
+from azure.storage.blob import AccountSasPermissions, ResourceTypes, generate_account_sas
 
 HERE = Path(sys.prefix) / "azurite"
 PROGRAM = HERE / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
@@ -64,6 +66,17 @@ def start(*options: str, scheme: str = "http") -> tuple[str, str]:
 def connection_string(endpoint: str) -> str:
     """As the portal shows it."""
     return f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};BlobEndpoint={endpoint};"
+
+
+def a_sas() -> str:
+    """Opens the whole account for an hour."""
+    return generate_account_sas(
+        ACCOUNT,
+        KEY,
+        ResourceTypes(service=True, container=True, object=True),
+        AccountSasPermissions(read=True, write=True, delete=True, list=True, add=True, create=True),
+        datetime.now(UTC) + timedelta(hours=1),
+    )
 
 
 def a_name() -> str:

@@ -4,17 +4,15 @@ import base64
 import json
 import logging
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
 import dagster as dg
 import pytest
-from azure.storage.blob import AccountSasPermissions, ResourceTypes, generate_account_sas
 
 from imaging_assets.records.search import Condition, SearchQuery
 from imaging_assets.stages.days import Days
-from imaging_assets_tests.azure.azurite import ACCOUNT, KEY, azurite, connection_string
+from imaging_assets_tests.azure.azurite import KEY, a_sas, azurite, connection_string
 from imaging_assets_tests.azure.deployment import Deployment, a_deployment
 from imaging_assets_tests.azure.search_server.server import ADMIN_KEY
 from imaging_assets_tests.builders import DAY, a_picture, land, state_labels
@@ -111,17 +109,6 @@ def test_a_search_service_that_is_down_fails_its_step_alone_and_says_what_to_do(
     monkeypatch.setenv("IMAGING_AZURE__SEARCH_KEY", ADMIN_KEY)
     assert deployment.run(DAY).success
     assert len(list(deployment.pipeline.index.ids())) == 8
-
-
-def a_sas() -> str:
-    """Opens the whole account for an hour."""
-    return generate_account_sas(
-        ACCOUNT,
-        KEY,
-        ResourceTypes(service=True, container=True, object=True),
-        AccountSasPermissions(read=True, write=True, delete=True, list=True, add=True, create=True),
-        datetime.now(UTC) + timedelta(hours=1),
-    )
 
 
 @pytest.mark.parametrize("opened_by", ["key", "sas"])

@@ -243,6 +243,19 @@ def test_a_lost_pointer_is_found_again_by_the_alias(tmp_path: Path) -> None:
         assert len(server.service.indexes) == 1
 
 
+def test_an_alias_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    with a_search_server() as server:
+        put(an_index(server, tmp_path / "one"), document("a"))
+        (theirs,) = server.service.indexes
+        server.service.indexes["theirs"] = server.service.indexes.pop(theirs)
+        server.service.aliases["images"]["indexes"] = ["theirs"]
+
+        with pytest.raises(SearchIndexError, match=r"leads to 'theirs'.*Choose another azure\.search_alias"):
+            an_index(server, tmp_path / "two").put([document("b")])
+
+        assert list(server.service.indexes) == ["theirs"]
+
+
 def test_two_processes_that_make_the_index_at_once_make_one(tmp_path: Path) -> None:
     with a_search_server() as server:
         first, second = an_index(server, tmp_path), an_index(server, tmp_path)

@@ -49,7 +49,7 @@ def test_without_a_command_the_help_is_shown(tmp_path: Path) -> None:
         ("resize = 5", "Settings: resize: input should be a valid dictionary"),
         ("home = 5", "Settings: home: input is not a valid path"),
         ("resize = ", "imaging.toml cannot be read: Invalid value (at "),
-        ('profile = "azure"', "Profile 'azure' has no backends in this release. Set profile = "),
+        ('profile = "azure"', "Profile azure needs a storage account. Set azure.account_url"),
         ('home = "theirs"', "theirs holds something else. Choose another state folder with IMAGING_HOME"),
         ('home = "theirs/a.txt"', "theirs/a.txt cannot be the state folder (File exists)."),
     ],

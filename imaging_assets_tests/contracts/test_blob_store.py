@@ -16,7 +16,7 @@ from imaging_assets.azure.credentials import StorageAccount
 from imaging_assets.embedded.blob_store import DirectoryBlobStore
 from imaging_assets.errors import BlobConflictError, BlobNameError, BlobNotFoundError
 from imaging_assets.ports.blob_store import BlobStore
-from imaging_assets_tests.azure.azurite import KEY, a_name, azurite
+from imaging_assets_tests.azure.azurite import KEY, a_name, a_sas, azurite
 
 
 def directory_store(folder: Path) -> BlobStore:
@@ -33,7 +33,7 @@ def azure_store(folder: Path) -> BlobStore:
 def azure_store_of_several_containers(folder: Path) -> BlobStore:
     del folder
     places = {"a": a_name(), "b": f"{a_name()}/some/where", "landing": f"{a_name()}/in", "x/y": a_name()}
-    store = AzureBlobStore(StorageAccount(azurite(), KEY).blob_service(), a_name(), places)
+    store = AzureBlobStore(StorageAccount(azurite(), sas=a_sas()).blob_service(), a_name(), places)
     store.create()
     return store
 
@@ -41,7 +41,7 @@ def azure_store_of_several_containers(folder: Path) -> BlobStore:
 BUILDERS: dict[str, Callable[[Path], BlobStore]] = {
     "directory": directory_store,
     "azure": azure_store,
-    "azure, several containers": azure_store_of_several_containers,
+    "azure, several containers by SAS": azure_store_of_several_containers,
 }
 
 
