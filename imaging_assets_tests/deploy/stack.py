@@ -25,8 +25,8 @@ class Stack(Deployment):
 
     def __init__(self, root: Path, server: Server, **settings: dict[str, Any]) -> None:
         super().__init__(root, **settings)
-        self.home = root.parent / "home"
-        self.home.mkdir()
+        self.scratch = root.parent / "tmp"
+        self.scratch.mkdir()
         self.compose = read_yaml("compose.yaml")["services"]
         self.web_port = a_free_port()
         code_port = a_free_port()
@@ -57,7 +57,7 @@ class Stack(Deployment):
     @property
     @override
     def environment(self) -> dict[str, str]:
-        folders = {"IMAGING_HOME": str(self.root / ".imaging"), "HOME": str(self.home)}
+        folders = {"IMAGING_HOME": str(self.root / ".imaging"), "HOME": str(self.scratch)}
         return super().environment | self.containers | folders
 
     def start_service(self, name: str) -> subprocess.Popen[bytes]:

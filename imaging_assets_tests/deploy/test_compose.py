@@ -13,9 +13,6 @@ from imaging_assets_tests.deploy.dockerfile import instructions
 from imaging_assets_tests.deploy.files import CHECKOUT, DEPLOY, read_documents, read_yaml
 from imaging_assets_tests.deploy.hcl import local_values
 
-AWAITED_COMMANDS = {"serve"}
-"""Commands that are being built; the name goes from here when the command is there."""
-
 
 @pytest.fixture(name="services")
 def _services() -> dict[str, Any]:
@@ -90,7 +87,7 @@ def test_commands_of_services_exist(services: dict[str, Any]) -> None:
     commands = set(getattr(get_command(app), "commands"))  # noqa: B009 - typer hides that this is a group
     named = {service["command"][1] for service in services.values() if service.get("command", [""])[0] == "imaging-assets"}
     assert named
-    assert named <= commands | AWAITED_COMMANDS
+    assert named <= commands
 
 
 def test_volumes_and_files_that_services_mount_are_there(services: dict[str, Any]) -> None:
@@ -134,6 +131,6 @@ def test_the_skills_manifest_runs_as_the_identity_terraform_makes_and_as_the_ima
     assert service["spec"]["ports"][0]["targetPort"] == port["containerPort"]
     told = {entry["name"]: entry["value"] for entry in container["env"]}
     assert (told["TZ"], told["IMAGING_SERVE__PORT"]) == ("UTC", str(port["containerPort"]))
-    commands = set(getattr(get_command(app), "commands")) | AWAITED_COMMANDS  # noqa: B009
+    commands = set(getattr(get_command(app), "commands"))  # noqa: B009
     assert container["args"][0] == "imaging-assets"
     assert container["args"][1] in commands

@@ -10,9 +10,6 @@ from imaging_assets.settings import CONFIG_VARIABLE, Settings
 from imaging_assets_tests.deploy.files import CHECKOUT, DEPLOY
 from imaging_assets_tests.deploy.hcl import local_values
 
-AWAITED = {"serve"}
-"""Groups of settings that are being built; their names are checked as soon as the group is there. Empty this when all are."""
-
 GIVEN_BY_TERRAFORM = {"azure", "catalog", "custom_vision", "vision"}
 """Groups whose settings without a usable default Terraform must give."""
 
@@ -36,12 +33,10 @@ def group_of(name: str) -> type[BaseModel] | None:
 
 
 def is_known(variable: str) -> bool:
-    """Whether the code reads it, or the group it belongs to is awaited."""
+    """Whether the code reads it."""
     if variable == CONFIG_VARIABLE:
         return True
     head, _, setting = variable.removeprefix("IMAGING_").lower().partition("__")
-    if head in AWAITED and head not in Settings.model_fields:
-        return True
     group = group_of(head)
     return setting in group.model_fields if group else head in Settings.model_fields and not setting
 
