@@ -35,3 +35,8 @@ Where do I go to …?
   `imaging_assets_tests/contracts/test_<port>.py` proves it
 - add a setting: `policies.py`; a command: `cli/app.py`; an error: `errors.py`
 """
+
+import os
+
+# Since 1.29 onnxruntime reports to Microsoft and keeps an id of the machine; it reads this once, when it is first imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

@@ -21,6 +21,7 @@ SWALLOWERS = {
 """Where every exception may be caught, and how often."""
 
 ENVIRONMENT_READERS = {
+    "__init__.py",  # onnxruntime's telemetry
     "settings.py",
     "cli/demo.py",  # whether to name the virtual environment's folder; the digits' state folder
     "cli/history.py",  # Dagster's telemetry

@@ -111,7 +111,7 @@ def test_a_search_service_that_is_down_fails_its_step_alone_and_says_what_to_do(
     assert len(list(deployment.pipeline.index.ids())) == 8
 
 
-@pytest.mark.parametrize("opened_by", ["key", "sas"])
+@pytest.mark.parametrize("opened_by", ["key", pytest.param("sas", marks=pytest.mark.slow)])
 def test_no_secret_reaches_logs_metadata_errors_manifests_or_the_index(
     opened_by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -22,6 +22,7 @@ def said_of(folder: Path) -> str:
         return " ".join(str(row) for row in connection.execute("select insights, job_output from image_catalog"))
 
 
+@pytest.mark.slow
 def test_a_person_is_found_and_then_forgotten_in_every_table(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos/two.jpg").write_bytes(jpeg(two_faces()))

@@ -71,6 +71,7 @@ def test_every_touched_day_is_brought_up_to_date_once(tmp_path: Path) -> None:
     assert {step["asset"]: step["unchanged"] for step in run["steps"]} == dict.fromkeys(CHAIN, True)
 
 
+@pytest.mark.slow
 def test_a_day_that_lost_its_images_waits_for_consent_and_the_others_go_on(tmp_path: Path) -> None:
     a_folder(tmp_path / "one", cats_and_dogs(24))
     a_folder(tmp_path / "two", cats_and_dogs(1, start=40))
@@ -135,6 +136,7 @@ def test_a_range_that_makes_no_sense_is_a_clear_line(tmp_path: Path, arguments: 
     assert (done.code, done.complaint) == (2, told)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not BROKEN_TIFFS, reason="the corpus of broken TIFFs is not there")
 def test_what_decoders_write_to_the_terminal_goes_into_a_file(tmp_path: Path) -> None:
     a_folder(tmp_path / "one", {path.name: path.read_bytes() for path in BROKEN_TIFFS})

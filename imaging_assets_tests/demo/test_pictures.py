@@ -40,6 +40,7 @@ def test_every_scene_can_be_photographed_at_any_size(scene: Scene, size: tuple[i
         assert (image.size, image.mode) == (size, "RGB")
 
 
+@pytest.mark.slow
 def test_only_copies_and_near_duplicates_look_alike() -> None:
     pictures = {path: small(data) for path, data in landed().items() if decode(data)}
     matrix = np.stack(list(pictures.values()))

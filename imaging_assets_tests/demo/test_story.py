@@ -5,6 +5,8 @@ import hashlib
 from collections import Counter
 from datetime import date
 
+import pytest
+
 from imaging_assets.demo.story import EXPECTATIONS, SCENES, DemoFile, days, truth
 from imaging_assets_tests.demo.landed import arrived, decode, landed
 
@@ -48,6 +50,7 @@ def test_arrivals_lie_under_the_folder_of_their_day_unless_they_replace_an_older
         seen |= {file.path for file in day.arrivals}
 
 
+@pytest.mark.slow
 def test_the_blobs_at_the_end_are_as_many_as_expected() -> None:
     readable = [path for path, data in landed().items() if decode(data)]
     assert len(landed()) == EXPECTATIONS.landed

@@ -52,6 +52,7 @@ def test_near_duplicates_are_the_nearest_of_all() -> None:
         assert np.array_equal(nearest, np.arange(len(pictures))), name
 
 
+@pytest.mark.slow
 def test_ten_nearest_neighbours_mostly_show_the_same_thing() -> None:
     assert shared_tags_among_nearest(digits()[0][:600]) >= 0.9
     assert shared_tags_among_nearest(textures(20)[0]) >= 0.6

@@ -145,6 +145,7 @@ def test_near_duplicates_in_one_group_do_not_flatter_the_comparison(tmp_path: Pa
     assert train(store, images, budget=60).candidates[-1].score < 0.8
 
 
+@pytest.mark.slow
 def test_a_few_hundred_pictures_of_many_kinds_are_told_apart(tmp_path: Path) -> None:
     for name, pictures, unseen, budget, goal in (
         ("scenes", scenes(60, seed=1), scenes(100, seed=2), 0, 0.9),
