@@ -54,7 +54,7 @@ clean: ## Forget the virtual environment and all state
 # Microsoft's emulator of Blob Storage; where it cannot be installed, the tests that need it are skipped and say so.
 .venv/azurite/ready: .venv/dev imaging_assets_tests/azure/package.json
 	@mkdir -p $(@D) && cp imaging_assets_tests/azure/package.json $(@D)
-	@$(BIN)/npm install --prefix $(@D) --no-package-lock --no-audit --no-fund --loglevel error \
+	@$(BIN)/npm install --prefix $(@D) --no-package-lock --no-audit --no-fund --fetch-retries 1 --loglevel error \
 		&& touch $@ || echo "No Azurite: its tests will be skipped. Give the same command again with a network."
 
 define install
