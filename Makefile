@@ -22,11 +22,11 @@ ui: .venv/ready ## Dagster's web interface over what the demo left
 azure-local: .venv/azurite/ready ## The demo through profile azure, over Azurite and local services
 	@$(BIN)/python -m imaging_assets_tests.azure.local
 
-test: .venv/dev .venv/azurite/ready check ## Set up, lint, type check, and the default tests
+test: .venv/dev ## Set up, lint, type check, and the default tests
+	@$(MAKE) --no-print-directory -j 2 check .venv/azurite/ready
 	$(BIN)/pytest -n 2 --dist loadfile
 
-test-all: .venv/dev .venv/azurite/ready check ## The same with the slow tests: real daemons, large data
-	$(BIN)/pytest -n 2 --dist loadfile
+test-all: test ## The same with the slow tests: real daemons, large data
 	$(BIN)/pytest -m slow # one after the other: daemons have deadlines
 
 check: .venv/dev ## Lint and types
@@ -41,15 +41,12 @@ clean: ## Forget the virtual environment and all state
 	rm -rf .venv .imaging
 
 .venv/ready: pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer with venv is needed; name one with make PYTHON=/path/to/python3"; exit 1; }
-	@if command -v uv >/dev/null; then test -d .venv || uv venv --quiet --python $(PYTHON) .venv; \
-	else test -d .venv || $(PYTHON) -m venv .venv; fi
 	@$(call install,.)
 	@touch $@
 
-.venv/dev: .venv/ready
+.venv/dev: pyproject.toml constraints.txt
 	@$(call install,.[dev])
-	@touch $@
+	@touch .venv/ready $@
 
 # Microsoft's emulator of Blob Storage; where it cannot be installed, the tests that need it are skipped and say so.
 .venv/azurite/ready: .venv/dev imaging_assets_tests/azure/package.json
@@ -58,6 +55,11 @@ clean: ## Forget the virtual environment and all state
 		&& touch $@ || echo "No Azurite: its tests will be skipped. Give the same command again with a network."
 
 define install
-	if command -v uv >/dev/null; then uv pip install --quiet --python .venv -c constraints.txt -e '$(1)'; \
-	else $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '$(1)'; fi
+	test -n "$(PYTHON)" || { echo "Python 3.11 or newer with venv is needed; name one with make PYTHON=/path/to/python3"; exit 1; }; \
+	if command -v uv >/dev/null; then \
+		test -d .venv || uv venv --quiet --python $(PYTHON) .venv; uv pip install --quiet --python .venv -c constraints.txt -e '$(1)'; \
+	else \
+		test -d .venv || $(PYTHON) -m venv .venv; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '$(1)'; \
+	fi
 endef

@@ -153,6 +153,7 @@ def test_what_a_disabled_step_said_stays_and_documents_no_longer_say_it(tmp_path
     assert without.manifests.find("image_tags", DAY) == before
 
 
+@pytest.mark.slow
 def test_the_custom_step_of_the_docs_is_an_asset_that_runs(tmp_path: Path) -> None:
     text = (DOCS / "insights.md").read_text(encoding="utf-8")
     blocks = [block.partition("\n") for block in text.split("```")[1::2]]

@@ -74,6 +74,7 @@ def test_an_unchanged_day_makes_no_call_to_search_and_changes_no_blob(deployment
     assert list(deployment.pipeline.store.list_blobs()) == before
 
 
+@pytest.mark.slow
 def test_a_deleted_index_is_made_anew_and_filled_by_the_days_that_are_then_behind(deployment: Deployment) -> None:
     land_a_labelled_day(deployment)
     for _ in range(2):
@@ -111,7 +112,8 @@ def test_a_search_service_that_is_down_fails_its_step_alone_and_says_what_to_do(
     assert len(list(deployment.pipeline.index.ids())) == 8
 
 
-@pytest.mark.parametrize("opened_by", ["key", pytest.param("sas", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("opened_by", ["key", "sas"])
 def test_no_secret_reaches_logs_metadata_errors_manifests_or_the_index(
     opened_by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -94,6 +94,7 @@ def test_a_day_that_lost_its_images_waits_for_consent_and_the_others_go_on(tmp_p
     assert call_cli(tmp_path, "search", "--json").value["count"] == 3
 
 
+@pytest.mark.slow
 def test_days_that_cannot_be_run_are_clear_lines(tmp_path: Path) -> None:
     nothing = call_cli(tmp_path, "run")
     assert nothing.code == 1

@@ -67,6 +67,7 @@ def test_a_single_group_or_a_rare_tag_is_no_reason_to_fail() -> None:
         assert all(0 <= candidate.score <= 1 for candidate in candidates)
 
 
+@pytest.mark.slow
 def test_of_perfect_candidates_the_one_that_stands_another_light_comes_first() -> None:
     # Stripes decide, but until the light changes the colour of the day tells as much.
     across, up = np.meshgrid(np.arange(64), np.arange(64))

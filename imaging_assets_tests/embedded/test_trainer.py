@@ -32,6 +32,7 @@ def accuracy(store: BlobStore, pictures: Sequence[Picture]) -> float:
     return float(np.mean([scored.predictions[0].tag in picture.tags for scored, picture in zip(answers, pictures, strict=True)]))
 
 
+@pytest.mark.slow
 def test_equal_images_in_any_order_give_the_same_bytes(tmp_path: Path) -> None:
     store = DirectoryBlobStore(tmp_path)
     images = training_images(store, scenes(24, seed=1))
@@ -65,6 +66,7 @@ def test_labels_and_metrics_lie_beside_the_model(tmp_path: Path) -> None:
     assert metrics["name"].to_list() == [candidate.name for candidate in model.candidates]
 
 
+@pytest.mark.slow
 def test_a_spent_budget_still_compares_one_candidate_and_a_large_one_all(tmp_path: Path) -> None:
     store = DirectoryBlobStore(tmp_path)
     images = training_images(store, plain(["red", "blue"], 6))
