@@ -31,7 +31,8 @@ def target(name: str) -> list[str]:
 
 
 def test_where_there_is_no_make_the_commands_of_its_targets_are_run(jobs: dict[str, Any]) -> None:
-    wanted = [line.replace("$(BIN)", ".venv/Scripts") for line in [*target("check"), *target("test")]]
+    lines = [line for line in [*target("check"), *target("test")] if "$(MAKE)" not in line]
+    wanted = [line.replace("$(BIN)", ".venv/Scripts") for line in lines]
     assert len(wanted) == 4
     assert [line for line in wanted if line not in commands(jobs["test"])] == []
 
