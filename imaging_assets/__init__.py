@@ -33,7 +33,7 @@ Where do I go to …?
 - change the skill or the gallery: `web/skill`, `web/gallery/<page>.py`
 - let a port be served by something else: `ports/<port>.py` says what is promised, `backends.py` chooses,
   `imaging_assets_tests/contracts/test_<port>.py` proves it
-- add a setting: `policies.py`; a command: `cli/app.py`; an error: `errors.py`
+- add a setting: `policies/<group>.py`; a command: `cli/app.py`; an error: `errors.py`
 """
 
 import os

@@ -4,7 +4,7 @@ Sources, the first wins: `IMAGING_…` variables (nested with `__`, as in `IMAGI
 current folder (yours), `<home>/imaging.toml` (what `add` and `demo` remember), the defaults. Only `partitions.start`
 is never later than the remembered one: `add` moved it back because an older image is there.
 
-Belongs here: gathering, merging, explaining what is wrong. Does not: the groups of settings (`policies.py`) or what they switch.
+Belongs here: gathering, merging, explaining what is wrong. Does not: the groups of settings (`policies`) or what they switch.
 """
 
 import logging

@@ -12,7 +12,7 @@ EVERYONE = {"records", "errors", "policies"}
 MAY_IMPORT: dict[str, set[str]] = {
     "records": {"records"},
     "errors": set(),
-    "policies": set(),
+    "policies": {"policies"},
     "__init__": set(),
     "ports": EVERYONE | {"ports"},
     "stages": EVERYONE | {"ports", "stages"},
