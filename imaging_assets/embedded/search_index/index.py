@@ -52,6 +52,11 @@ class SqliteSearchIndex(SearchIndex):
     def serving(self) -> str:
         return self._pointer().serving
 
+    def known_generation(self) -> str:
+        """The generation as `generation` would tell it, or "" where that would make one; changes nothing."""
+        pointer = self._pointer_file.read()
+        return pointer.writing if pointer and self._is_declared(pointer) else ""
+
     @override
     def put(self, documents: Sequence[Document]) -> list[DocumentResult]:
         accepted: dict[str, CheckedDocument] = {}
