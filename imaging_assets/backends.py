@@ -4,26 +4,33 @@ Belongs here: which implementation stands behind which port. Does not: reading s
 Implementations are imported late, so that a profile costs only what it uses.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from imaging_assets.analyzers import build_embedder, plan
-from imaging_assets.errors import SettingsError
+from imaging_assets.errors import CatalogError, SettingsError
+from imaging_assets.policies import InsightStep
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.ports.catalog import Catalog
 from imaging_assets.ports.predictor import Predictor
 from imaging_assets.ports.search_index import SearchIndex
 from imaging_assets.ports.trainer import Trainer
 from imaging_assets.settings import Settings
+from imaging_assets.stages.insights.plan import VECTORS
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.state import Manifests
 
 if TYPE_CHECKING:
     from imaging_assets.azure.blob_store import AzureBlobStore
     from imaging_assets.azure.credentials import StorageAccount
+    from imaging_assets.azure.custom_vision.rehearsal import RehearsedCalls
     from imaging_assets.azure.data_assets import DataAssets
     from imaging_assets.ports.analyzer import ImageEmbedder
+    from imaging_assets.stages.rehearsal.store import RehearsalStore
+    from imaging_assets.stages.rehearsal.tally import Tally
 
 _POINTER = "_search_index.json"
 """In the place for manifests: which search index serves; profile azure alone has it there."""
@@ -59,6 +66,11 @@ def create_store(settings: Settings) -> None:
     DirectoryBlobStore.create(store_folder(settings))
 
 
+def spends_on_training(settings: Settings) -> bool:
+    """Whether a training and its predictions are billed: Custom Vision does them."""
+    return settings.profile == "azure" and settings.azure.trainer == "custom_vision"
+
+
 def build(settings: Settings, *, blob_service: Any = None) -> Pipeline:
     """Everything the steps need; makes no call.
 
@@ -77,8 +89,7 @@ def build(settings: Settings, *, blob_service: Any = None) -> Pipeline:
         index = _azure_index(settings, store, embedder)
     else:
         store, index = _embedded_store_and_index(settings, embedder)
-    custom_vision = settings.profile == "azure" and settings.azure.trainer == "custom_vision"
-    trainer, predictor = (_custom_vision if custom_vision else _embedded_models)(settings, store)
+    trainer, predictor = (_custom_vision if spends_on_training(settings) else _embedded_models)(settings, store)
     return Pipeline(
         store=store,
         manifests=Manifests(store, settings.places.manifests),
@@ -173,7 +184,7 @@ def _azure_store(settings: Settings, blob_service: Any) -> "AzureBlobStore":
     return AzureBlobStore(blob_service, settings.azure.container, settings.azure.containers)
 
 
-def _azure_index(settings: Settings, store: BlobStore, embedder: "ImageEmbedder") -> SearchIndex:
+def _azure_index(settings: Settings, store: BlobStore, embedder: "ImageEmbedder", *, transport: Any = None) -> SearchIndex:
     from imaging_assets.azure.credentials import search_credential  # noqa: PLC0415
     from imaging_assets.azure.search_index import AzureAISearchIndex  # noqa: PLC0415
 
@@ -191,6 +202,7 @@ def _azure_index(settings: Settings, store: BlobStore, embedder: "ImageEmbedder"
         pointer=f"{settings.places.manifests}/{_POINTER}",
         dimensions=embedder.dimensions,
         embedding_id=embedder.embedding_id,
+        transport=transport,
     )
 
 
@@ -198,9 +210,106 @@ def _custom_vision(settings: Settings, store: BlobStore) -> tuple[Trainer, Predi
     from imaging_assets.azure.custom_vision.client import Connection  # noqa: PLC0415
     from imaging_assets.azure.predictor import CustomVisionPredictor  # noqa: PLC0415
     from imaging_assets.azure.trainer import CustomVisionTrainer  # noqa: PLC0415
+    from imaging_assets.stages.images.encode import smaller_copy  # noqa: PLC0415
 
     policy, folder = settings.custom_vision, settings.places.models
     connection = Connection(policy)
     least = settings.training.min_images_per_tag
     trainer = CustomVisionTrainer(store, connection, policy, folder=folder, min_images_per_tag=least)
-    return trainer, CustomVisionPredictor(store, connection, policy, folder=folder)
+    return trainer, CustomVisionPredictor(store, connection, policy, smaller_copy, folder=folder)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where a rehearsal plays.
+
+    Attributes:
+        pipeline: Stand-ins behind every port.
+        seconds: How long the calls of a service would take at its pace, by service.
+    """
+
+    pipeline: Pipeline
+    store: "RehearsalStore"
+    tally: "Tally"
+    seconds: Callable[[], dict[str, float]]
+
+
+def rehearse(settings: Settings) -> Stage:
+    """As `build_on_store`, but nothing is written, computed or paid for: what would be is counted.
+
+    Raises:
+        SettingsError: A service is not named.
+        StoreUnavailableError: There is no store.
+    """
+    from imaging_assets.stages.rehearsal.ports import RehearsedAnalyzer, RehearsedCatalog, RehearsedEmbedder  # noqa: PLC0415
+    from imaging_assets.stages.rehearsal.store import RehearsalStore  # noqa: PLC0415
+    from imaging_assets.stages.rehearsal.tally import Tally  # noqa: PLC0415
+
+    real, tally = build_on_store(settings), Tally()
+    places = settings.places
+    store = RehearsalStore(real.store, (f"{places.resized}/", f"{places.thumbnails}/"))
+    analyzed_by = {name: _who_answers(settings, name) for name in real.insights.order}
+    steps = {
+        name: replace(step, analyzer=RehearsedAnalyzer(step.analyzer, tally, analyzed_by[name], name))
+        for name, step in real.insights.steps.items()
+    }
+    trainer, predictor, calls = _rehearsed_models(settings, real, store, tally)
+    pipeline = replace(
+        real,
+        store=store,
+        manifests=Manifests(store, places.manifests),
+        embedder=RehearsedEmbedder(real.embedder, tally, analyzed_by.get(VECTORS, "embedded")),
+        insights=replace(real.insights, steps=steps),
+        trainer=trainer,
+        predictor=predictor,
+        index=_rehearsed_index(settings, real, store, tally),
+        catalog=RehearsedCatalog(_known_catalog(real), tally),
+    )
+
+    def seconds() -> dict[str, float]:
+        vision = sum(tally.of("vision").values()) / settings.vision.calls_per_second
+        return {"custom vision": sum(calls.seconds.values()) if calls else 0.0, "vision": vision}
+
+    return Stage(pipeline, store, tally, seconds)
+
+
+def _known_catalog(real: Pipeline) -> str:
+    """One that cannot be reached is taken for a new one; images do not wait for it, and neither does a plan."""
+    try:
+        return real.catalog.known_id()
+    except CatalogError:
+        return ""
+
+
+def _who_answers(settings: Settings, step: str) -> str:
+    analyzer = settings.insights.steps.get(step, InsightStep()).analyzer or step
+    return "vision" if analyzer.startswith("azure_") else "embedded"
+
+
+def _rehearsed_models(
+    settings: Settings, real: Pipeline, store: BlobStore, tally: "Tally"
+) -> tuple[Trainer, Predictor, "RehearsedCalls | None"]:
+    from imaging_assets.stages.rehearsal.ports import RehearsedPredictor, RehearsedTrainer  # noqa: PLC0415
+
+    if not spends_on_training(settings):
+        predictor = RehearsedPredictor(real.predictor, tally)
+        return RehearsedTrainer(real.trainer, predictor, tally), predictor, None
+    from imaging_assets.azure.custom_vision.rehearsal import rehearse as rehearse_connection  # noqa: PLC0415
+    from imaging_assets.azure.predictor import CustomVisionPredictor  # noqa: PLC0415
+    from imaging_assets.azure.trainer import CustomVisionTrainer  # noqa: PLC0415
+
+    policy, folder = settings.custom_vision, settings.places.models
+    connection, calls = rehearse_connection(policy, tally.add)
+    least = settings.training.min_images_per_tag
+    trainer = CustomVisionTrainer(store, connection, policy, folder=folder, min_images_per_tag=least)
+    return trainer, CustomVisionPredictor(store, connection, policy, lambda data, _: data, folder=folder), calls
+
+
+def _rehearsed_index(settings: Settings, real: Pipeline, store: BlobStore, tally: "Tally") -> SearchIndex:
+    if settings.profile == "azure":
+        from imaging_assets.azure.search_rehearsal import rehearsing_transport  # noqa: PLC0415
+
+        return _azure_index(settings, store, real.embedder, transport=rehearsing_transport(tally.add))
+    from imaging_assets.stages.rehearsal.ports import RehearsedIndex  # noqa: PLC0415
+
+    return RehearsedIndex(real.index.known_generation(), tally)

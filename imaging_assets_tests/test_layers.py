@@ -20,7 +20,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "azure": EVERYONE | {"ports", "azure"},
     "settings": EVERYONE,
     "analyzers": EVERYONE | {"ports", "settings", "stages.insights", "late embedded", "late azure"},
-    "backends": EVERYONE | {"ports", "settings", "analyzers", "stages.pipeline", "stages.state", "late embedded", "late azure"},
+    "backends": EVERYONE
+    | {"ports", "settings", "analyzers", "stages.pipeline", "stages.state", "stages.insights.plan"}
+    | {"late embedded", "late azure", "late stages.rehearsal", "late stages.images.encode"},
     "defs": EVERYONE | {"ports", "stages", "settings", "analyzers", "backends", "defs"},
     "definitions": {"defs"},
     "web": EVERYONE | {"ports", "stages", "settings", "backends", "web"},

@@ -36,7 +36,7 @@ class _Rehearsal(HTTPAdapter):
         if request.method == "GET" or path.endswith("search.post.search"):
             self._count("search", "reads", 1)
             return super().send(request, *args, **more)
-        body = json.loads(request.body) if request.body else {}
+        body = json.loads(request.body) if isinstance(request.body, str | bytes) else {}
         if path.endswith("/docs/search.index"):
             self._count("search", "batches of documents", 1)
             keys = [document["id"] for document in body["value"]]

@@ -155,6 +155,14 @@ def run(
 
 
 @app.command()
+def plan(context: typer.Context, day: Day = None, since: Since = None, until: Until = None) -> None:
+    """Tell what `run` would do, call and cost; writes nothing and costs nothing."""
+    from imaging_assets.cli.plan import plan_days  # noqa: PLC0415
+
+    raise typer.Exit(plan_days(context.obj, parse_day(day), parse_day(since), parse_day(until)))
+
+
+@app.command()
 def ui(
     context: typer.Context,
     port: Annotated[int, typer.Option("--port", metavar="PORT", help="Port of the web interface.")] = 3000,

@@ -68,8 +68,8 @@ class SqlCatalog(Catalog):
         with self._errors(), self._engine.begin() as connection:
             return self._known(connection) or self._create(connection)
 
+    @override
     def known_id(self) -> str:
-        """The id as `catalog_id` would tell it, or "" where that would make tables; changes nothing."""
         if not self._is_postgresql and not Path(str(self._url.database)).exists():
             return ""
         with self._errors(), self._reader.connect() as connection:

@@ -164,7 +164,9 @@ class RehearsedTraining:
 
     def _read(self, name: str, *args: Any, **how: Any) -> Any:
         self._count(SERVICE, name, 1)
-        return self._patient.make("other", f"{name.replace('_', ' ')} for the plan", partial(getattr(self._real, name), *args, **how))
+        return self._patient.make(
+            "other", f"{name.replace('_', ' ')} for the plan", partial(getattr(self._real, name), *args, **how)
+        )
 
     def _change(self, name: str, *_args: Any, **how: Mapping[str, Any]) -> None:
         self._count(SERVICE, name, 1)

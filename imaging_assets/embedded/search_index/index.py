@@ -52,8 +52,8 @@ class SqliteSearchIndex(SearchIndex):
     def serving(self) -> str:
         return self._pointer().serving
 
+    @override
     def known_generation(self) -> str:
-        """The generation as `generation` would tell it, or "" where that would make one; changes nothing."""
         pointer = self._pointer_file.read()
         return pointer.writing if pointer and self._is_declared(pointer) else ""
 

@@ -107,7 +107,7 @@ class Rehearsal:
             return behind
         if not days.labels_behind():
             return behind
-        self._commit(refresh_labels(self.pipeline, days.newest("resized_images"))[0])
+        self.commit(refresh_labels(self.pipeline, days.newest("resized_images"))[0])
         days = Days(self.pipeline)
         return [found for day in waiting if (found := self._look(days, day))]
 
@@ -129,7 +129,8 @@ class Rehearsal:
     def _ahead(self, day: str) -> DayAhead:
         return self.days.setdefault(day, DayAhead(day))
 
-    def _commit(self, draft: Draft) -> None:
+    def commit(self, draft: Draft) -> None:
+        """Let a step's result stand, in the overlay."""
         self.pipeline.manifests.commit(draft)
 
     def _train(self) -> bool:
@@ -138,11 +139,11 @@ class Rehearsal:
         if not day or not (days.training_set_behind() or days.iteration_behind()):
             return False
         tagged = {key: manifest for key, manifest in days.newest("tagged_manifests").items() if key <= day}
-        self._commit(gather_training_set(pipeline, day, tagged)[0])
+        self.commit(gather_training_set(pipeline, day, tagged)[0])
         training_set = pipeline.manifests.find("training_sets", day)
         due, wait = training_is_due(pipeline, training_set, now_utc())
         draft, report = iterate(pipeline, training_set, day, lambda _: None)
-        self._commit(draft)
+        self.commit(draft)
         self.training = TrainingAhead(day, report.trained, report.reason, report.model_id, report.images, report.test_images)
         if report.trained:
             self.training.open = report.published is None
@@ -160,7 +161,7 @@ Doing = Callable[[Rehearsal, DayAhead], None]
 
 def _raw(rehearsal: Rehearsal, ahead: DayAhead) -> None:
     draft, report = take_inventory(rehearsal.pipeline, ahead.day)
-    rehearsal._commit(draft)
+    rehearsal.commit(draft)
     ahead.images = report.images
     ahead.new += report.new
     ahead.changed += report.changed
@@ -170,7 +171,7 @@ def _raw(rehearsal: Rehearsal, ahead: DayAhead) -> None:
 def _resized(rehearsal: Rehearsal, ahead: DayAhead) -> None:
     pipeline = rehearsal.pipeline
     draft, number, size = pretend_resized(pipeline, pipeline.manifests.find("raw_images", ahead.day), rehearsal.store)
-    rehearsal._commit(draft)
+    rehearsal.commit(draft)
     ahead.to_read += number
     ahead.bytes_to_read += size
 
@@ -181,37 +182,37 @@ def _insight(step: str) -> Doing:
         resized = find("resized_images", ahead.day)
         if step == VECTORS:
             vectors, made = embed_day(pipeline, resized)
-            rehearsal._commit(vectors)
+            rehearsal.commit(vectors)
             ahead.insights += made.embedded
             return
         chosen = pipeline.insights.steps[step]
         required = {name: find(name, ahead.day) for name in chosen.requires}
         draft, report = analyze_day(pipeline, chosen, resized, required)
-        rehearsal._commit(draft)
+        rehearsal.commit(draft)
         ahead.insights += report.analyzed
 
     return run
 
 
 def _labels(rehearsal: Rehearsal, _ahead: DayAhead) -> None:
-    rehearsal._commit(refresh_labels(rehearsal.pipeline, rehearsal.pipeline.manifests.newest("resized_images"))[0])
+    rehearsal.commit(refresh_labels(rehearsal.pipeline, rehearsal.pipeline.manifests.newest("resized_images"))[0])
 
 
 def _tagged(rehearsal: Rehearsal, ahead: DayAhead) -> None:
     find = rehearsal.pipeline.manifests.find
-    rehearsal._commit(tag_day(rehearsal.pipeline, find("resized_images", ahead.day), find("label_records", ALL))[0])
+    rehearsal.commit(tag_day(rehearsal.pipeline, find("resized_images", ahead.day), find("label_records", ALL))[0])
 
 
 def _predicted(rehearsal: Rehearsal, ahead: DayAhead) -> None:
     draft, report = predict_day(rehearsal.pipeline, rehearsal.pipeline.manifests.find("resized_images", ahead.day))
-    rehearsal._commit(draft)
+    rehearsal.commit(draft)
     ahead.predictions += report.scored
 
 
 def _of_sources(work: Callable[..., tuple[Draft, object]]) -> Doing:
     def run(rehearsal: Rehearsal, ahead: DayAhead) -> None:
         if sources := Days(rehearsal.pipeline).sources(ahead.day):
-            rehearsal._commit(work(rehearsal.pipeline, sources)[0])
+            rehearsal.commit(work(rehearsal.pipeline, sources)[0])
 
     return run
 
@@ -219,7 +220,7 @@ def _of_sources(work: Callable[..., tuple[Draft, object]]) -> Doing:
 def _documents(rehearsal: Rehearsal, ahead: DayAhead) -> None:
     if sources := Days(rehearsal.pipeline).sources(ahead.day):
         draft, report = index_day(rehearsal.pipeline, sources)
-        rehearsal._commit(draft)
+        rehearsal.commit(draft)
         ahead.documents += report.sent
         ahead.documents_deleted += report.deleted
 

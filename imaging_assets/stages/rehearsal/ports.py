@@ -181,6 +181,10 @@ class RehearsedCatalog(Catalog):
         return self._catalog_id
 
     @override
+    def known_id(self) -> str:
+        return self._catalog_id
+
+    @override
     def write(self, rows: Sequence[CatalogRow], gone: Sequence[str]) -> None:
         self._tally.add("catalog", "rows written", len(rows))
         self._tally.add("catalog", "rows deleted", len(gone))

@@ -1,0 +1,146 @@
+"""`imaging-assets plan` over the real services' stand-ins: what it foretells is what the servers then count, and it changes nothing."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imaging_assets.backends import build, create_store
+from imaging_assets.settings import load_settings
+from imaging_assets.stages.images.raw import leave_marker
+from imaging_assets.stages.pipeline import Pipeline
+from imaging_assets_tests.azure.azurite import a_name, azurite, connection_string
+from imaging_assets_tests.azure.custom_vision_server import CustomVisionServer
+from imaging_assets_tests.azure.search_server.server import ADMIN_KEY, SearchServer, a_search_server
+from imaging_assets_tests.builders import DAY, land, state_labels
+from imaging_assets_tests.cli.command_line import call_cli
+from imaging_assets_tests.embedded.pictures import plain
+
+NOT_FORETOLD = {"get_iteration"}
+"""How often a training is looked at until it is done, nobody knows before."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """An account, a search service and a Custom Vision resource of the test's own."""
+
+    pipeline: Pipeline
+    search: SearchServer
+    vision: CustomVisionServer
+
+    def counted(self) -> dict[str, int]:
+        """Calls of Custom Vision so far."""
+        return dict(self.vision.calls)
+
+    def state(self) -> object:
+        """All that a plan must leave alone."""
+        blobs = [(blob.path, blob.etag) for blob in self.pipeline.store.list_blobs()]
+        service = self.search.service
+        indexes = {name: len(index.documents) for name, index in service.indexes.items()}
+        projects = {name: vars(project).copy() for name, project in self.vision.service.projects.items()}
+        held = {name: (len(value["images"]), len(value["tags"]), len(value["iterations"])) for name, value in projects.items()}
+        return blobs, indexes, dict(service.aliases), held
+
+
+@pytest.fixture
+def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
+    with a_search_server() as search, CustomVisionServer() as vision:
+        container = a_name()
+        variables = {
+            "PROFILE": "azure",
+            "HOME": str(tmp_path / "home"),
+            "PARTITIONS__START": DAY,
+            "TRAINING__MIN_IMAGES_PER_TAG": "5",
+            "AZURE__CONNECTION_STRING": connection_string(azurite()),
+            "AZURE__CONTAINER": container,
+            "AZURE__SEARCH_ENDPOINT": search.endpoint,
+            "AZURE__SEARCH_KEY": ADMIN_KEY,
+            "AZURE__SEARCH_ALIAS": container,
+            "CUSTOM_VISION__ENDPOINT": vision.endpoint,
+            "CUSTOM_VISION__TRAINING_KEY": vision.training_key,
+            "CUSTOM_VISION__PREDICTION_KEY": vision.prediction_key,
+            "CUSTOM_VISION__PREDICTION_RESOURCE_ID": vision.service.prediction_resource,
+            "CUSTOM_VISION__POLL_SECONDS": "0.1",
+            "PRICES__CUSTOM_VISION_1000_UPLOADS": "2",
+            "PRICES__CUSTOM_VISION_1000_PREDICTIONS": "4",
+        }
+        for name, value in variables.items():
+            monkeypatch.setenv(f"IMAGING_{name}", value)
+        settings = load_settings()
+        create_store(settings)
+        pipeline = build(settings)
+        leave_marker(pipeline)
+        yield Services(pipeline, search, vision)
+
+
+def land_labelled(services: Services, number: int, day: str = DAY, prefix: str = "") -> None:
+    """So many plain pictures of either colour with their labels."""
+    pictures = {f"{prefix}{place}.jpg": picture for place, picture in enumerate(plain(["red", "blue"], number))}
+    land(services.pipeline, {name: picture.data for name, picture in pictures.items()}, day)
+    folder = day.replace("-", "/")
+    labels = {f"{folder}/{name}": picture.tags[0] for name, picture in pictures.items()}
+    state_labels(services.pipeline, labels, f"{day}{prefix}.csv")
+
+
+def foretold(value: Any) -> dict[str, int]:
+    """Calls of Custom Vision that a plan tells, both parts together."""
+    parts = [
+        value["calls"]["custom vision"],
+        (value["if_published"] or {"calls": {"custom vision": {}}})["calls"]["custom vision"],
+    ]
+    return {name: sum(part.get(name, 0) for part in parts) for part in parts for name in part if name not in NOT_FORETOLD}
+
+
+@pytest.mark.slow
+def test_calls_documents_and_scores_are_those_that_the_servers_then_count(services: Services, tmp_path: Path) -> None:
+    land_labelled(services, 12)
+    before = services.state()
+    planned = call_cli(tmp_path, "plan", "--json")
+    assert planned.code == 0, planned.err
+    assert services.state() == before
+    value = planned.value
+    services.vision.calls.clear()
+    services.search.calls.clear()
+
+    assert call_cli(tmp_path, "run").code == 0
+
+    counted = {name: number for name, number in services.counted().items() if name not in NOT_FORETOLD}
+    assert counted == foretold(value)
+    told = value["calls"]["search"]
+    assert told["batches of documents"] == sum("search.index" in call for call in services.search.calls)
+    assert value["days"][0]["documents"] == 24 + 24
+    assert value["days"][0]["to_read"] == 24
+    uploaded = value["custom_vision"]["images uploaded"]
+    predictions = 24
+    assert value["cost"]["amount"] == pytest.approx(uploaded * 2 / 1000 + predictions * 4 / 1000)
+    assert value["cost"]["not_included"] == ["the hours of a regular training"]
+
+    services.vision.calls.clear()
+    idle = call_cli(tmp_path, "plan", "--json").value
+    assert (idle["days"], idle["training"], services.counted()) == ([], None, {})
+
+
+@pytest.mark.slow
+def test_a_second_day_is_foretold_with_and_without_the_publication_of_its_model(services: Services, tmp_path: Path) -> None:
+    land_labelled(services, 12)
+    assert call_cli(tmp_path, "run").code == 0
+    land_labelled(services, 10, prefix="more-")
+    services.pipeline.store.delete(f"landing/{DAY.replace('-', '/')}/0.jpg")
+    before = services.state()
+    value = call_cli(tmp_path, "plan", "--json").value
+    assert services.state() == before
+    services.vision.calls.clear()
+
+    assert call_cli(tmp_path, "run").code == 0
+
+    (day,) = value["days"]
+    assert (day["new"], day["gone"], day["to_read"]) == (20, 1, 20)
+    assert value["training"]["open"] is True
+    without = {name: number for name, number in value["calls"]["custom vision"].items() if name not in NOT_FORETOLD}
+    counted = {name: number for name, number in services.counted().items() if name not in NOT_FORETOLD}
+    # The picture's colours leave nothing to be better at, so the champion stays.
+    assert counted == without
+    assert value["if_published"]["predictions"] > 0
+    assert value["if_published"]["calls"]["custom vision"]["publish_iteration"] == 1
