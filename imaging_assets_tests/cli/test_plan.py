@@ -13,6 +13,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_plan_tells_what_the_steps_then_do_and_touches_no_file(tmp_path: Path) -> None:
+    (tmp_path / "imaging.toml").write_text("[training]\nbudget_seconds = 0.01\n")
     pipeline = a_pipeline(tmp_path / ".imaging", training={"budget_seconds": 0.01})
     pictures = {
         f"{tag}-{n}.jpg": a_picture(10 * n + place, (64, 48)) for place, tag in enumerate(("cat", "dog")) for n in range(6)
