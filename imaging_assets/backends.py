@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from imaging_assets.azure.credentials import StorageAccount
     from imaging_assets.azure.custom_vision.rehearsal import RehearsedCalls
     from imaging_assets.azure.data_assets import DataAssets
-    from imaging_assets.ports.analyzer import ImageEmbedder
+    from imaging_assets.ports.analyzer import ImageAnalyzer, ImageEmbedder
+    from imaging_assets.ports.checks import Finding
     from imaging_assets.stages.rehearsal.store import RehearsalStore
     from imaging_assets.stages.rehearsal.tally import Tally
 
@@ -271,6 +272,29 @@ def rehearse(settings: Settings) -> Stage:
         return {"custom vision": sum(calls.seconds.values()) if calls else 0.0, "vision": vision}
 
     return Stage(pipeline, store, tally, seconds)
+
+
+def check_services(settings: Settings) -> "list[Finding]":
+    """Profile azure: a row per right, each by a real call; a service that is not named is a row, too."""
+    from imaging_assets.azure import checks, service_checks  # noqa: PLC0415
+    from imaging_assets.azure.credentials import search_credential  # noqa: PLC0415
+
+    places, azure = settings.places, settings.azure
+    store = _azure_store(settings, storage_account(settings).blob_service())
+    ours = (places.resized, places.thumbnails, places.crops, places.manifests, places.models, places.review)
+    rows = checks.storage(store, (places.landing, places.labels), ours)
+    pointer = f"{places.manifests}/{_POINTER}"
+    rows += checks.search(azure.search_endpoint.rstrip("/"), search_credential(azure), azure.search_alias, store, pointer)
+    if spends_on_training(settings):
+        rows += service_checks.custom_vision(settings.custom_vision)
+    asked: list[tuple[str, ImageAnalyzer | ImageEmbedder]] = [
+        (name, step.analyzer) for name, step in plan(settings, store).steps.items() if _who_answers(settings, name) == "vision"
+    ]
+    if _who_answers(settings, VECTORS) == "vision":
+        asked.append((VECTORS, build_embedder(settings)))
+    rows += service_checks.vision(asked)
+    # A queue of events is checked here, once there is a setting for it: peek and delete, 'Storage Queue Data Message Processor'.
+    return rows
 
 
 def _known_catalog(real: Pipeline) -> str:

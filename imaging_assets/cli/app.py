@@ -163,6 +163,14 @@ def plan(context: typer.Context, day: Day = None, since: Since = None, until: Un
 
 
 @app.command()
+def doctor(context: typer.Context) -> None:
+    """Check this machine, the settings and, by a real call each, every right that is needed; exit code 1 when one is missing."""
+    from imaging_assets.cli.doctor import examine  # noqa: PLC0415
+
+    raise typer.Exit(examine(context.obj))
+
+
+@app.command()
 def ui(
     context: typer.Context,
     port: Annotated[int, typer.Option("--port", metavar="PORT", help="Port of the web interface.")] = 3000,
