@@ -114,9 +114,14 @@ def _on_an_index_of_our_own(service: SearchIndexClient, calls: Calls, client: Se
         return rows
     check("search: write documents", _DATA, [("write a document", lambda: client.upload_documents([{"id": "doctor"}]))])
     check("search: read documents", _DATA, [("count documents", client.get_document_count)])
-    point = lambda: service.create_or_update_alias(SearchAlias(name=name, indexes=[name]))  # noqa: E731 - a step as the others
+    front = SearchAlias(name=f"{name}-alias", indexes=[name])
     check(
-        "search: point an alias", _SERVICE, [("point an alias", point), ("delete an alias", lambda: service.delete_alias(name))]
+        "search: point an alias",
+        _SERVICE,
+        [
+            ("point an alias", lambda: service.create_or_update_alias(front)),
+            ("delete an alias", lambda: service.delete_alias(front.name)),
+        ],
     )
     try:
         calls.call("delete an index", lambda: service.delete_index(name))

@@ -5,7 +5,7 @@ Belongs here: which checks there are for a profile, wording. Does not: a check (
 
 from dataclasses import asdict
 
-from imaging_assets.backends import build, check_services, spends_on_training
+from imaging_assets.backends import build, check_services, spends_on_training, store_folder
 from imaging_assets.cli.output import Session, counted
 from imaging_assets.errors import ImagingError
 from imaging_assets.policies import CUSTOM_VISION_NOTICE
@@ -42,6 +42,9 @@ def _services(settings: Settings) -> list[Finding]:
 
 
 def _project(settings: Settings) -> list[Finding]:
+    if settings.profile == "embedded" and not store_folder(settings).exists():
+        told = f"{store_folder(settings)} is not there yet"
+        return [Finding("store", "warn", told, "Begin with `imaging-assets add FOLDER` or `imaging-assets demo`.")]
     try:
         return project(build(settings))
     except ImagingError as error:

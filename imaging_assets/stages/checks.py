@@ -14,7 +14,6 @@ from uuid import uuid4
 
 from PIL import features
 
-from imaging_assets.errors import StoreUnavailableError
 from imaging_assets.ports.checks import Finding, judged
 from imaging_assets.stages.days import Days
 from imaging_assets.stages.manifests.label_report import open_lines
@@ -25,6 +24,16 @@ from imaging_assets.stages.tables import LABEL_RECORDS
 _LEAST_FREE = 2_000_000_000
 _OLDEST_PYTHON = (3, 11)
 _DAGSTER = ("dagster", "dagster-webserver", "dagster-graphql", "dagster-shared", "dagster-pipes")
+_EXTRAS = {
+    "aml": "azure-ai-ml",
+    "deploy": "dagster-k8s",
+    "faces": "opencv-python-headless",
+    "heic": "pi-heif",
+    "ocr": "rapidocr",
+    "postgres": "psycopg",
+}
+"""Extras, and the package that tells whether one is there."""
+
 _DAGSTER_LIBRARIES = ("dagster-azure", "dagster-postgres")
 
 
@@ -38,12 +47,13 @@ def machine(home: Path) -> list[Finding]:
         _decoders(),
         _installed("onnxruntime", "pip install onnxruntime"),
         _full_text(),
+        _extras(),
     ]
 
 
 def project(pipeline: Pipeline) -> list[Finding]:
     """The store, its days, the labels and the insights."""
-    rows = [judged("store", lambda: _store(pipeline), "Begin with `imaging-assets add FOLDER`, or mend `home`.")]
+    rows = [judged("store", lambda: _store(pipeline))]
     if rows[0].state != "fail":
         rows += [judged("partitions.start", lambda: _start(pipeline)), judged("labels", lambda: _labels(pipeline))]
     return [*rows, *(Finding(f"insights.steps.{name}", "warn", "off", reason) for name, reason in pipeline.insights.off.items())]
@@ -115,6 +125,13 @@ def _full_text() -> Finding:
     return Finding("sqlite", "ok", f"{sqlite3.sqlite_version} with FTS5")
 
 
+def _extras() -> Finding:
+    there = {extra: _version(package) for extra, package in _EXTRAS.items()}
+    told = ", ".join(f"{extra} ({number})" for extra, number in there.items() if number)
+    missing = ", ".join(extra for extra, number in there.items() if not number)
+    return Finding("extras", "ok", f"{told or 'none'} installed; not installed: {missing or 'none'}")
+
+
 def _version(package: str) -> str:
     try:
         return version(package)
@@ -124,9 +141,7 @@ def _version(package: str) -> str:
 
 def _store(pipeline: Pipeline) -> str:
     places = pipeline.store.list_folders()
-    if pipeline.places.landing not in places:
-        raise StoreUnavailableError(f"There is no image below {pipeline.places.landing}/ yet.")
-    return ", ".join(places)
+    return ", ".join(places) or "empty"
 
 
 def _start(pipeline: Pipeline) -> str | Finding:
