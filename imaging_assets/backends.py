@@ -4,14 +4,12 @@ Belongs here: which implementation stands behind which port. Does not: reading s
 Implementations are imported late, so that a profile costs only what it uses.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from imaging_assets.analyzers import build_embedder, plan
-from imaging_assets.errors import CatalogError, SettingsError
+from imaging_assets.errors import SettingsError
 from imaging_assets.policies import InsightStep
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.ports.catalog import Catalog
@@ -26,12 +24,9 @@ from imaging_assets.stages.state import Manifests
 if TYPE_CHECKING:
     from imaging_assets.azure.blob_store import AzureBlobStore
     from imaging_assets.azure.credentials import StorageAccount
-    from imaging_assets.azure.custom_vision.rehearsal import RehearsedCalls
     from imaging_assets.azure.data_assets import DataAssets
     from imaging_assets.ports.analyzer import ImageAnalyzer, ImageEmbedder
     from imaging_assets.ports.checks import Finding
-    from imaging_assets.stages.rehearsal.store import RehearsalStore
-    from imaging_assets.stages.rehearsal.tally import Tally
 
 _POINTER = "_search_index.json"
 """In the place for manifests: which search index serves; profile azure alone has it there."""
@@ -87,7 +82,7 @@ def build(settings: Settings, *, blob_service: Any = None) -> Pipeline:
     store: BlobStore
     if settings.profile == "azure":
         store = _azure_store(settings, blob_service or storage_account(settings).blob_service())
-        index = _azure_index(settings, store, embedder)
+        index = azure_index(settings, store, embedder)
     else:
         store, index = _embedded_store_and_index(settings, embedder)
     trainer, predictor = (_custom_vision if spends_on_training(settings) else _embedded_models)(settings, store)
@@ -185,7 +180,15 @@ def _azure_store(settings: Settings, blob_service: Any) -> "AzureBlobStore":
     return AzureBlobStore(blob_service, settings.azure.container, settings.azure.containers)
 
 
-def _azure_index(settings: Settings, store: BlobStore, embedder: "ImageEmbedder", *, transport: Any = None) -> SearchIndex:
+def azure_index(settings: Settings, store: BlobStore, embedder: "ImageEmbedder", *, transport: Any = None) -> SearchIndex:
+    """The index of profile azure; makes no call.
+
+    Args:
+        transport: What carries its calls, by default the SDK's own.
+
+    Raises:
+        SettingsError: The service is not named.
+    """
     from imaging_assets.azure.credentials import search_credential  # noqa: PLC0415
     from imaging_assets.azure.search_index import AzureAISearchIndex  # noqa: PLC0415
 
@@ -220,60 +223,6 @@ def _custom_vision(settings: Settings, store: BlobStore) -> tuple[Trainer, Predi
     return trainer, CustomVisionPredictor(store, connection, policy, smaller_copy, folder=folder)
 
 
-@dataclass(frozen=True)
-class Stage:
-    """Where a rehearsal plays.
-
-    Attributes:
-        pipeline: Stand-ins behind every port.
-        seconds: How long the calls of a service would take at its pace, by service.
-    """
-
-    pipeline: Pipeline
-    store: "RehearsalStore"
-    tally: "Tally"
-    seconds: Callable[[], dict[str, float]]
-
-
-def rehearse(settings: Settings) -> Stage:
-    """As `build_on_store`, but nothing is written, computed or paid for: what would be is counted.
-
-    Raises:
-        SettingsError: A service is not named.
-        StoreUnavailableError: There is no store.
-    """
-    from imaging_assets.stages.rehearsal.ports import RehearsedAnalyzer, RehearsedCatalog, RehearsedEmbedder  # noqa: PLC0415
-    from imaging_assets.stages.rehearsal.store import RehearsalStore  # noqa: PLC0415
-    from imaging_assets.stages.rehearsal.tally import Tally  # noqa: PLC0415
-
-    real, tally = build_on_store(settings), Tally()
-    places = settings.places
-    store = RehearsalStore(real.store, (f"{places.resized}/", f"{places.thumbnails}/"))
-    analyzed_by = {name: _who_answers(settings, name) for name in real.insights.order}
-    steps = {
-        name: replace(step, analyzer=RehearsedAnalyzer(step.analyzer, tally, analyzed_by[name], name))
-        for name, step in real.insights.steps.items()
-    }
-    trainer, predictor, calls = _rehearsed_models(settings, real, store, tally)
-    pipeline = replace(
-        real,
-        store=store,
-        manifests=Manifests(store, places.manifests),
-        embedder=RehearsedEmbedder(real.embedder, tally, analyzed_by.get(VECTORS, "embedded")),
-        insights=replace(real.insights, steps=steps),
-        trainer=trainer,
-        predictor=predictor,
-        index=_rehearsed_index(settings, real, store, tally),
-        catalog=RehearsedCatalog(_known_catalog(real), tally),
-    )
-
-    def seconds() -> dict[str, float]:
-        vision = sum(tally.of("vision").values()) / settings.vision.calls_per_second
-        return {"custom vision": sum(calls.seconds.values()) if calls else 0.0, "vision": vision}
-
-    return Stage(pipeline, store, tally, seconds)
-
-
 def check_services(settings: Settings) -> "list[Finding]":
     """Profile azure: a row per right, each by a real call; a service that is not named is a row, too."""
     from imaging_assets.azure import checks, service_checks  # noqa: PLC0415
@@ -288,52 +237,16 @@ def check_services(settings: Settings) -> "list[Finding]":
     if spends_on_training(settings):
         rows += service_checks.custom_vision(settings.custom_vision)
     asked: list[tuple[str, ImageAnalyzer | ImageEmbedder]] = [
-        (name, step.analyzer) for name, step in plan(settings, store).steps.items() if _who_answers(settings, name) == "vision"
+        (name, step.analyzer) for name, step in plan(settings, store).steps.items() if who_answers(settings, name) == "vision"
     ]
-    if _who_answers(settings, VECTORS) == "vision":
+    if who_answers(settings, VECTORS) == "vision":
         asked.append((VECTORS, build_embedder(settings)))
     rows += service_checks.vision(asked)
     # A queue of events is checked here, once there is a setting for it: peek and delete, 'Storage Queue Data Message Processor'.
     return rows
 
 
-def _known_catalog(real: Pipeline) -> str:
-    """One that cannot be reached is taken for a new one; images do not wait for it, and neither does a plan."""
-    try:
-        return real.catalog.known_id()
-    except CatalogError:
-        return ""
-
-
-def _who_answers(settings: Settings, step: str) -> str:
+def who_answers(settings: Settings, step: str) -> str:
+    """The service behind a step of the group insights: `vision`, or `embedded`."""
     analyzer = settings.insights.steps.get(step, InsightStep()).analyzer or step
     return "vision" if analyzer.startswith("azure_") else "embedded"
-
-
-def _rehearsed_models(
-    settings: Settings, real: Pipeline, store: BlobStore, tally: "Tally"
-) -> tuple[Trainer, Predictor, "RehearsedCalls | None"]:
-    from imaging_assets.stages.rehearsal.ports import RehearsedPredictor, RehearsedTrainer  # noqa: PLC0415
-
-    if not spends_on_training(settings):
-        predictor = RehearsedPredictor(real.predictor, tally)
-        return RehearsedTrainer(real.trainer, predictor, tally), predictor, None
-    from imaging_assets.azure.custom_vision.rehearsal import rehearse as rehearse_connection  # noqa: PLC0415
-    from imaging_assets.azure.predictor import CustomVisionPredictor  # noqa: PLC0415
-    from imaging_assets.azure.trainer import CustomVisionTrainer  # noqa: PLC0415
-
-    policy, folder = settings.custom_vision, settings.places.models
-    connection, calls = rehearse_connection(policy, tally.add)
-    least = settings.training.min_images_per_tag
-    trainer = CustomVisionTrainer(store, connection, policy, folder=folder, min_images_per_tag=least)
-    return trainer, CustomVisionPredictor(store, connection, policy, lambda data, _: data, folder=folder), calls
-
-
-def _rehearsed_index(settings: Settings, real: Pipeline, store: BlobStore, tally: "Tally") -> SearchIndex:
-    if settings.profile == "azure":
-        from imaging_assets.azure.search_rehearsal import rehearsing_transport  # noqa: PLC0415
-
-        return _azure_index(settings, store, real.embedder, transport=rehearsing_transport(tally.add))
-    from imaging_assets.stages.rehearsal.ports import RehearsedIndex  # noqa: PLC0415
-
-    return RehearsedIndex(real.index.known_generation(), tally)

@@ -12,6 +12,7 @@ import typer
 
 from imaging_assets.cli import insight_commands
 from imaging_assets.cli.days import Day, Since, Until, parse_day
+from imaging_assets.cli.foresight import doctor, plan
 from imaging_assets.cli.leaving import checkout, export
 from imaging_assets.cli.output import Session, complain
 from imaging_assets.errors import ConsentRequiredError, ImagingError, QueryError, SettingsError, UsageError
@@ -154,20 +155,8 @@ def run(
     raise typer.Exit(run_days(context.obj, parse_day(day), parse_day(since), parse_day(until), accept_deletions=accept_deletions))
 
 
-@app.command()
-def plan(context: typer.Context, day: Day = None, since: Since = None, until: Until = None) -> None:
-    """Tell what `run` would do, call and cost; writes nothing and costs nothing."""
-    from imaging_assets.cli.plan import plan_days  # noqa: PLC0415
-
-    raise typer.Exit(plan_days(context.obj, parse_day(day), parse_day(since), parse_day(until)))
-
-
-@app.command()
-def doctor(context: typer.Context) -> None:
-    """Check this machine, the settings and, by a real call each, every right that is needed; exit code 1 when one is missing."""
-    from imaging_assets.cli.doctor import examine  # noqa: PLC0415
-
-    raise typer.Exit(examine(context.obj))
+app.command()(plan)
+app.command()(doctor)
 
 
 @app.command()

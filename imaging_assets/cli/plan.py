@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 
-from imaging_assets.backends import Stage, rehearse, spends_on_training
+from imaging_assets.backends import spends_on_training
 from imaging_assets.cli.output import Session, counted
-from imaging_assets.cli.run import choose_days
+from imaging_assets.cli.run import check_range, choose_days
 from imaging_assets.policies import CUSTOM_VISION_NOTICE, CustomVision, Prices
+from imaging_assets.rehearsals import Stage, rehearse
 from imaging_assets.stages.days import Days
 from imaging_assets.stages.rehearsal.days import DayAhead, Rehearsal, TrainingAhead
 
@@ -52,6 +53,7 @@ def plan_days(session: Session, day: date | None, since: date | None, until: dat
     Raises:
         UsageError: As `run`.
     """
+    check_range(day, since, until)
     settings = session.settings()
     stage = rehearse(settings)
     chosen = choose_days(Days(stage.pipeline).known, day, since, until)
