@@ -5,7 +5,7 @@ from pathlib import Path
 from imaging_assets.stages.manifests.training_sets import gather_training_set
 from imaging_assets.stages.models.iterations import iterate
 from imaging_assets_tests.builders import DAY, a_picture, a_pipeline, land, run_chain, state_labels
-from imaging_assets_tests.cli.command_line import call_cli
+from imaging_assets_tests.cli.command_line import a_folder, call_cli, cats_and_dogs
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -68,3 +68,16 @@ def test_a_plan_tells_that_a_day_would_stop_for_a_mass_deletion(tmp_path: Path) 
 def test_a_plan_without_images_says_how_to_begin(tmp_path: Path) -> None:
     a_pipeline(tmp_path / ".imaging")
     assert call_cli(tmp_path, "plan").code == 2
+
+
+def test_labels_that_name_bytes_are_foretold_for_images_nobody_read(tmp_path: Path) -> None:
+    (tmp_path / "imaging.toml").write_text("[training]\nbudget_seconds = 0.01\n")
+    folder = a_folder(tmp_path / "pictures", cats_and_dogs(16))
+    assert call_cli(tmp_path, "add", str(folder), "--day", DAY).code == 0
+
+    value = call_cli(tmp_path, "plan", "--json").value
+
+    training = value["training"]
+    assert (training["trains"], training["images"]) == (True, 16)
+    # Test images are scored while the model is judged.
+    assert value["days"][0]["predictions"] == 16 - training["test_images"] > 0

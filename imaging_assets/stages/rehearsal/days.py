@@ -8,6 +8,7 @@ publication, and what comes on top with it.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from imaging_assets.errors import ConsentRequiredError, ManifestError
 from imaging_assets.stages.catalog import catalog_day
@@ -23,7 +24,7 @@ from imaging_assets.stages.models.iterations import iterate, training_is_due
 from imaging_assets.stages.models.registry import Registry, now_utc
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.predictions import predict_day
-from imaging_assets.stages.rehearsal.images import pretend_resized
+from imaging_assets.stages.rehearsal.images import pretend_resized, stated_digests
 from imaging_assets.stages.rehearsal.store import RehearsalStore
 from imaging_assets.stages.review.queues import queue_day
 from imaging_assets.stages.search import index_day
@@ -92,6 +93,11 @@ class Rehearsal:
                 self._day(found)
             if not behind and not self._train():
                 return
+
+    @cached_property
+    def stated(self) -> dict[str, str]:
+        """Digests that label files state."""
+        return stated_digests(self.pipeline)
 
     def publish(self) -> None:
         """Let the trained model be the better one."""
@@ -170,7 +176,9 @@ def _raw(rehearsal: Rehearsal, ahead: DayAhead) -> None:
 
 def _resized(rehearsal: Rehearsal, ahead: DayAhead) -> None:
     pipeline = rehearsal.pipeline
-    draft, number, size = pretend_resized(pipeline, pipeline.manifests.find("raw_images", ahead.day), rehearsal.store)
+    draft, number, size = pretend_resized(
+        pipeline, pipeline.manifests.find("raw_images", ahead.day), rehearsal.store, lambda: rehearsal.stated
+    )
     rehearsal.commit(draft)
     ahead.to_read += number
     ahead.bytes_to_read += size
