@@ -24,6 +24,7 @@ _FOR_EVER = -1
 _NOT_OURS = {"MessageNotFound", "PopReceiptMismatch"}
 """Somebody else holds the message by now, or deleted it."""
 
+_PROBE = "imaging-assets doctor"
 _NO_MESSAGE = Message("00000000-0000-0000-0000-000000000000", "", 0, "AgAAAAMAAAAAAAAAAAAAAAAAAAA=")
 
 
@@ -82,8 +83,9 @@ class StorageEventQueue(EventQueue):
     def aside(self) -> tuple[int, list[str]]:
         name = str(self._poison.queue_name)
         with queue_errors(f"look into {name!r}", name, self._account):
-            shown = [str(message.content) for message in self._poison.peek_messages(_AT_ONCE)]
-            if len(shown) < _AT_ONCE:
+            peeked = [str(message.content) for message in self._poison.peek_messages(_AT_ONCE)]
+            shown = [text for text in peeked if text != _PROBE]
+            if len(peeked) < _AT_ONCE:
                 return len(shown), shown
             return max(len(shown), int(self._poison.get_queue_properties().approximate_message_count or 0)), shown
 
@@ -113,7 +115,7 @@ class StorageEventQueue(EventQueue):
         """Whether we may: by a message that goes by itself after a second. For `doctor`."""
         name = str(self._poison.queue_name)
         with queue_errors(f"send to {name!r}", name, self._account):
-            self._poison.send_message("imaging-assets doctor", time_to_live=1)
+            self._poison.send_message(_PROBE, time_to_live=1)
 
     def _set_aside(self, message: Message) -> None:
         name = str(self._poison.queue_name)
