@@ -143,7 +143,8 @@ def model_rollout(context: dg.SensorEvaluationContext, pipeline: dg.ResourcePara
     days = Days(pipeline)
     if days.model_id is None:
         return dg.SkipReason("No model has been published yet.")
-    free = pipeline.rollout.days_per_tick - len(_unfinished(context, {MODEL_TAG: days.model_id}))
+    # Those of an older model count too: superseded, they predict by the one that serves when they begin.
+    free = pipeline.rollout.days_per_tick - sum(MODEL_TAG in run.tags for run in _unfinished(context, {}))
     behind = (item for item in _each(context, reversed(days.known), days.behind_inside) if item.waits_for_model)
     requests = _requests(context, behind, free, {MODEL_TAG: days.model_id})
     return (

@@ -1,8 +1,8 @@
-"""Settings: what is watched, and how hard."""
+"""Settings: what is watched, how hard, and who is told."""
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator
 
 from imaging_assets.policies.group import Group
 
@@ -29,3 +29,19 @@ class Sensors(Group):
     retry_minutes: tuple[float, ...] = Field(
         (1.0, 5.0, 30.0), description="Waits before a failed day is asked for again; then it rests."
     )
+
+
+class Alerts(Group):
+    """Who is told when a run fails."""
+
+    webhook: SecretStr | None = Field(
+        None,
+        description="Address that a failed run is posted to as JSON with a `text`; Slack takes it as it is.",
+    )
+
+    @field_validator("webhook")
+    @classmethod
+    def _is_an_address(cls, webhook: SecretStr | None) -> SecretStr | None:
+        if webhook and not webhook.get_secret_value().startswith(("https://", "http://")):
+            raise ValueError("give an address that begins with https:// or http://")
+        return webhook
