@@ -43,9 +43,10 @@ told = {}
 with dg.DagsterInstance.local_temp(overrides={"telemetry": {"enabled": False}}) as instance:
     for name in sys.argv[1:]:
         context = dg.build_sensor_context(instance=instance, cursor=os.environ.get("CURSOR"), resources={"pipeline": pipeline})
-        started = time.monotonic()
+        started, worked = time.monotonic(), time.process_time()
         result = getattr(sensors, name)(context)
-        told[name] = (time.monotonic() - started, len(getattr(result, "run_requests", None) or []))
+        seconds = (time.monotonic() - started, time.process_time() - worked)
+        told[name] = (*seconds, len(getattr(result, "run_requests", None) or []))
 told["memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 print(json.dumps(told))
 """
@@ -64,6 +65,7 @@ def rows() -> list[Row]:
     size = f"{blobs:,} blobs of {_DAYS:,} days"
     return [
         *(_row(f"{name}, idle tick, {size}", told[name][0], "s", 2.0) for name in _SENSORS),
+        *(_row(f"{name}, the same, processor time", told[name][1], "s", 2.0) for name in _SENSORS),
         _row("peak memory of the process that ticks", told["memory"], "MB", 200.0),
         _row("new_images by events, idle tick", idle["new_images"][0], "s", 2.0),
         _row(f"new_images by events, {_EVENTS} events of 10 days that are up to date", busy["new_images"][0], "s", 2.0),
@@ -82,7 +84,7 @@ def _ticks(folder: str, *sensors: str, **variables: str) -> dict[str, Any]:
         text=True,
     )
     told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    assert all(told[name][1] == 0 for name in sensors), told
+    assert all(told[name][2] == 0 for name in sensors), told
     return told
 
 
