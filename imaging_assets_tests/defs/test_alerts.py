@@ -16,6 +16,7 @@ from imaging_assets.defs.alerts import failure_webhook
 from imaging_assets.records.images import BlobInfo
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets_tests.builders import DAY, a_picture, a_pipeline, land, run_chain
+from imaging_assets_tests.defs.daemon import a_deployment
 from imaging_assets_tests.defs.in_process import LOADED, a_short_history, run_day
 from imaging_assets_tests.doubles import CountingBlobStore, over
 
@@ -117,3 +118,19 @@ def test_without_a_webhook_nobody_is_told_and_the_sensor_rests() -> None:
     (sensor,) = [sensor for sensor in LOADED.sensors or () if sensor.name == "failure_webhook"]
     assert isinstance(sensor, dg.SensorDefinition)
     assert sensor.default_status == dg.DefaultSensorStatus.STOPPED
+
+
+@pytest.mark.slow
+def test_the_daemon_tells_of_a_run_that_it_started_and_that_failed(tmp_path: Path) -> None:
+    names = [f"{number}.jpg" for number in range(3)]
+    limits = {"max_images": 2, "max_share": 0.1}
+    with a_webhook() as opened, a_deployment(tmp_path / "project", alerts={"webhook": opened.url}, deletions=limits) as running:
+        land(running.pipeline, {name: a_picture(number, (48, 32)) for number, name in enumerate(names)})
+        running.until(lambda: running.documents(DAY) == names, "the documents")
+        for name in names[:2]:
+            running.pipeline.store.delete(f"landing/{DAY.replace('-', '/')}/{name}")
+        running.until(lambda: opened.got, "the webhook told")
+        log = (running.root / "log.txt").read_text("utf-8")
+    assert [told["needs_consent"] for told in opened.got] == [True]
+    assert "2 of 3 images" in opened.got[0]["text"]
+    assert TOKEN not in log
