@@ -57,7 +57,7 @@ class DirectoryBlobStore(BlobStore):
         if folder and not _is_path(folder[:-1]):
             return []
         names = [name for name, is_folder in self._entries(folder) if is_folder]
-        return [name for name in names if next(self._walk(f"{folder}{name}/", ""), None)]
+        return [name for name in names if self._holds_any(f"{folder}{name}/")]
 
     @override
     def list_files(self, prefix: str = "") -> list[BlobInfo]:
@@ -184,7 +184,19 @@ class DirectoryBlobStore(BlobStore):
                 yield from self._walk(f"{folder}{name}/", "")
                 continue
             with suppress(*_ABSENT):  # deleted since the folder was read
-                yield _info(folder + name, (self.root / folder / name).lstat())
+                yield _info(folder + name, os.lstat(f"{self.root}/{folder}{name}"))
+
+    def _holds_any(self, folder: str) -> bool:
+        """Whether there is a blob below `folder` (no link, ending in "/"); a folder of a million blobs is not read for it."""
+        below = []
+        with _translated(f"list {folder!r}", self.root), suppress(*_ABSENT), os.scandir(self.root / folder) as entries:
+            for entry in entries:
+                if not _is_plain(entry) or len(folder + entry.name) > MAX_PATH_CHARACTERS:
+                    continue
+                if not entry.is_dir(follow_symlinks=False):
+                    return True
+                below.append(f"{folder}{entry.name}/")
+        return any(self._holds_any(inner) for inner in below)
 
     def _entries(self, folder: str) -> list[tuple[str, bool]]:
         """Names in a folder ("" or ending in "/") and whether each is a folder, in path order."""
