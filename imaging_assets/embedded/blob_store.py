@@ -3,8 +3,8 @@
 Belongs here: how blobs map to files, atomically and for several processes. Does not: what is stored where (`settings.Places`).
 
 Files are written beside the tree (in `.tmp/`) and moved into place, so readers and listings never meet half a blob; what a killed
-process leaves there, the next one sweeps away. Conditional
-writes are checked under a lock file; an unconditional write is the last word and takes no lock.
+process leaves there, the next one sweeps away. Conditional writes are checked under a lock file; an unconditional write is the last
+word and takes no lock.
 """
 
 import hashlib

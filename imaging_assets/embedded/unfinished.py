@@ -1,5 +1,7 @@
 """Files that are still being written: each is locked by its writer, so one that nobody locks was left by a process that died.
 
+Where files cannot be locked (Windows, some network disks) nothing is swept.
+
 Belongs here: making, holding and sweeping them. Does not: what is written, and where it goes then (`blob_store.py`).
 """
 
@@ -45,17 +47,21 @@ def _make(folder: Path) -> tuple[Path, BinaryIO]:
         if sys.platform == "win32":
             held.close()  # there an open file cannot be moved
             return path, held
-        if _lock(held) and path.exists():
+        try:
+            _lock(held)
+        except BlockingIOError:  # a sweep looks at it, and will delete it
+            held.close()
+            continue
+        except OSError:
+            return path, held  # a disk without locks, where nobody sweeps
+        if path.exists():
             return path, held
         held.close()  # a sweep came between
 
 
 def _lock(file: BinaryIO) -> bool:
-    """Whether the lock is ours now; never on Windows, where nothing is swept."""
+    """Take the lock, or raise OSError; False on Windows, where nothing is swept."""
     if sys.platform == "win32":
         return False
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     return True

@@ -15,6 +15,8 @@ from pathlib import Path
 
 from typing_extensions import override
 
+from imaging_assets.analyzers import plan
+from imaging_assets.backends import build, store_folder, trainers
 from imaging_assets.embedded.blob_store import DirectoryBlobStore
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.ports.catalog import Catalog
@@ -26,6 +28,7 @@ from imaging_assets.records.images import Blob, BlobInfo
 from imaging_assets.records.models import TrainedModel, TrainingImage
 from imaging_assets.records.predictions import Scored
 from imaging_assets.records.search import Document, DocumentResult, SearchAnswer, SearchQuery
+from imaging_assets.settings import Settings
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.state import Manifests
 
@@ -77,19 +80,20 @@ class Fuse:
         self.burn(f"after {what}")
 
 
-def fused(pipeline: Pipeline, fuse: Fuse) -> Pipeline:
-    """The pipeline over ports with the fuse."""
-    store: BlobStore = FusedBlobStore(pipeline.store, fuse)
-    if isinstance(pipeline.store, DirectoryBlobStore):
-        store = FusedBlobStore(_FusedDirectory(pipeline.store.root, fuse), fuse)
+def fused(settings: Settings, fuse: Fuse) -> Pipeline:
+    """The pipeline of these settings over ports with the fuse."""
+    pipeline = build(settings)
+    store = FusedBlobStore(_FusedDirectory(store_folder(settings), fuse), fuse)
+    trainer, predictor = trainers(settings, store)["embedded"]
     return replace(
         pipeline,
         store=store,
         manifests=Manifests(store, pipeline.places.manifests),
+        insights=plan(settings, store),
         index=FusedIndex(pipeline.index, fuse),
         catalog=FusedCatalog(pipeline.catalog, fuse),
-        trainer=FusedTrainer(pipeline.trainer, fuse),
-        predictor=FusedPredictor(pipeline.predictor, fuse),
+        trainer=FusedTrainer(trainer, fuse),
+        predictor=FusedPredictor(predictor, fuse),
     )
 
 
@@ -171,6 +175,10 @@ class FusedIndex(SearchIndex):
     def generation(self) -> str:
         return self.inner.generation
 
+    @override
+    def known_generation(self) -> str:
+        return self.inner.known_generation()
+
     @property
     @override
     def serving(self) -> str:
@@ -204,6 +212,10 @@ class FusedIndex(SearchIndex):
         return self.inner.ids()
 
     @override
+    def faults(self, *, repair: bool = False) -> list[str]:
+        return self.inner.faults(repair=repair)
+
+    @override
     def rebuild(self) -> str:
         with self.fuse.around("rebuild index"):
             return self.inner.rebuild()
@@ -225,6 +237,10 @@ class FusedCatalog(Catalog):
     @override
     def catalog_id(self) -> str:
         return self.inner.catalog_id
+
+    @override
+    def known_id(self) -> str:
+        return self.inner.known_id()
 
     @override
     def write(self, rows: Sequence[CatalogRow], gone: Sequence[str]) -> None:

@@ -42,7 +42,9 @@ def left_over(pipeline: Pipeline) -> list[str]:
     if not isinstance(pipeline.store, DirectoryBlobStore):
         return []
     files = [path for path in pipeline.store.root.parent.rglob("*") if path.is_file()]
-    return [path.name for path in files if path.parent.name == ".tmp" and path.suffix != ".lock" or path.suffix in (".tmp", ".part")]
+    return [
+        path.name for path in files if path.parent.name == ".tmp" and path.suffix != ".lock" or path.suffix in (".tmp", ".part")
+    ]
 
 
 def differences(expected: dict[str, Any], found: dict[str, Any]) -> list[str]:
@@ -68,5 +70,3 @@ def _content(path: str, data: bytes) -> str:
 
 def _timeless(row: dict[str, Any], times: Any = _TIMES) -> dict[str, str]:
     return {name: str(value) for name, value in row.items() if name not in times}
-
-

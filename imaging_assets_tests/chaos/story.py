@@ -4,7 +4,6 @@ Belongs here: what lands, what changes, how a child runs. Does not: where it is 
 """
 
 import multiprocessing
-import multiprocessing.context
 import os
 import traceback
 from collections.abc import Mapping
@@ -27,7 +26,7 @@ FIRST, SECOND = "2026-03-02", "2026-03-03"
 BATCH = 4
 TAGS = ("cat", "dog")
 SIZES: dict[str, dict[str, Any]] = {
-    "resize": {"batch": BATCH, "workers": 1, "max_bytes": 6_000},
+    "resize": {"batch": BATCH, "workers": 1, "max_bytes": 10_000},
     # Enough for all candidates, so that the model is the same on a busy machine.
     "training": {"budget_seconds": 60.0, "min_images_per_tag": 2, "margin": -0.0},
 }
@@ -98,7 +97,7 @@ def go_on(pipeline: Pipeline) -> None:
 def child_runs(home: Path, kind: str, number: int, log: Path | None) -> None:
     """What a child process does: everything that is behind, until the fuse burns."""
     try:
-        errors = bring_days_up_to_date(fused(build(settings_at(home)), Fuse(kind, number, log)))
+        errors = bring_days_up_to_date(fused(settings_at(home), Fuse(kind, number, log)))
         if errors and log:
             with log.open("a", encoding="utf-8") as file:
                 file.writelines(f"error {error}\n" for error in errors)
@@ -110,7 +109,8 @@ def child_runs(home: Path, kind: str, number: int, log: Path | None) -> None:
 
 def run_in_child(home: Path, kind: str = "", number: int = 1, log: Path | None = None) -> int:
     """Run in a process of its own; its exit code, -9 for one that was killed."""
-    child = context().Process(target=child_runs, args=(home, kind, number, log))
+    # Never a fork: Polars and ONNX have threads, which would not be in it.
+    child = multiprocessing.get_context("spawn").Process(target=child_runs, args=(home, kind, number, log))
     child.start()
     child.join(300)
     if child.is_alive():
@@ -118,12 +118,3 @@ def run_in_child(home: Path, kind: str = "", number: int = 1, log: Path | None =
         raise AssertionError(f"the run that was to be killed at {kind!r} still runs after 300 s")
     assert child.exitcode is not None
     return child.exitcode
-
-
-def context() -> multiprocessing.context.ForkServerContext:
-    """Children of a clean process that imported everything once: a fresh process costs nothing then."""
-    chosen = multiprocessing.get_context("forkserver")
-    chosen.set_forkserver_preload([__name__])
-    return chosen
-
-
