@@ -5,7 +5,6 @@ Belongs here: reading a finished state. Does not: judging it.
 
 import io
 import json
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -41,10 +40,8 @@ def left_over(pipeline: Pipeline) -> list[str]:
     """Temporary files."""
     if not isinstance(pipeline.store, DirectoryBlobStore):
         return []
-    files = [path for path in pipeline.store.root.parent.rglob("*") if path.is_file()]
-    return [
-        path.name for path in files if path.parent.name == ".tmp" and path.suffix != ".lock" or path.suffix in (".tmp", ".part")
-    ]
+    files = [path for path in pipeline.store.root.parent.rglob("*") if path.is_file() and path.suffix != ".lock"]
+    return [path.name for path in files if path.parent.name == ".tmp" or path.suffix in {".tmp", ".part"}]
 
 
 def differences(expected: dict[str, Any], found: dict[str, Any]) -> list[str]:
@@ -63,7 +60,7 @@ def _content(path: str, data: bytes) -> str:
         rows = pl.read_parquet(io.BytesIO(data))
         times = {*_TIMES, "etag", "modified_at", "stated_at"}
         return digest([_timeless(row, times) for row in rows.to_dicts()] if rows.width else [])
-    if path.endswith("labels.json") or path.endswith("published.json"):
+    if path.endswith(("labels.json", "published.json")):
         return json.dumps(_timeless(json.loads(data)), sort_keys=True)
     return sha256_of(data)
 

@@ -25,7 +25,7 @@ from imaging_assets_tests.defs.in_process import a_short_history, run_day
 FIRST, SECOND = "2026-03-02", "2026-03-03"
 BATCH = 4
 TAGS = ("cat", "dog")
-SIZES: dict[str, dict[str, Any]] = {
+SIZES: dict[str, Any] = {
     "resize": {"batch": BATCH, "workers": 1, "max_bytes": 10_000},
     # Enough for all candidates, so that the model is the same on a busy machine.
     "training": {"budget_seconds": 60.0, "min_images_per_tag": 2, "margin": -0.0},
@@ -42,7 +42,7 @@ class StoryRunner:
         """A run of the real assets."""
         del accept_deletions
         with a_short_history() as instance:
-            result = run_day(self.pipeline, day, instance, assets)  # type: ignore[arg-type] - None: unpartitioned ones alone
+            result = run_day(self.pipeline, day, instance, assets)
         return RunOutcome(day or "all", tuple(_steps(result)), 0.0)
 
 
@@ -102,7 +102,7 @@ def child_runs(home: Path, kind: str, number: int, log: Path | None) -> None:
             with log.open("a", encoding="utf-8") as file:
                 file.writelines(f"error {error}\n" for error in errors)
         os._exit(1 if errors else 0)
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - the parent must hear of anything
         traceback.print_exc()
         os._exit(2)
 
