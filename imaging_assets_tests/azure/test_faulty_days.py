@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from azure.core.credentials import AzureKeyCredential
 
 from imaging_assets.azure.search_index import AzureAISearchIndex
-from imaging_assets.errors import AccessDeniedError, QuotaError, SearchIndexError, ServiceError
+from imaging_assets.errors import AccessDeniedError, SearchIndexError, ServiceError
 from imaging_assets.stages.days import Days
 from imaging_assets.stages.models.registry import Registry
 from imaging_assets.stages.pipeline import Pipeline
@@ -55,7 +56,8 @@ def pipeline(vision: CustomVisionServer, search: SearchServer, tmp_path: Path) -
 
 def over_services(pipeline: Pipeline, home: Path, vision: CustomVisionServer, search: SearchServer, key: str = "") -> Pipeline:
     """As a new process would open both."""
-    world = World(vision, home, **({"training_key": key, "prediction_key": key} if key else {}))
+    keys: dict[str, Any] = {"training_key": key, "prediction_key": key} if key else {}
+    world = World(vision, home, **keys)
     world.store = pipeline.store  # type: ignore[assignment]
     world.open()
     index = AzureAISearchIndex(
@@ -126,7 +128,7 @@ def test_a_day_whose_service_stays_away_stops_with_the_remedy_and_resumes(
     vision.inject(operation, *[Unavailable(503)] * 400)
     with pytest.raises(ServiceError, match="Run again in a few minutes"):
         work(pipeline)
-    vision.faults.clear()
+    vision._faults.clear()
 
     work(over_services(pipeline, tmp_path, vision, search))
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
-from imaging_assets.backends import build
+from imaging_assets.backends import build, store_folder
 from imaging_assets.errors import CatalogError, SearchIndexError, StoreUnavailableError
 from imaging_assets.records.images import Blob
 from imaging_assets.records.search import SearchQuery
@@ -44,7 +44,7 @@ def a_small_day(home: Path) -> Pipeline:
 
 
 @contextmanager
-def a_small_disk(folder: Path) -> Iterator[Callable[[str], None]]:
+def a_small_disk(folder: Path) -> Iterator[Callable[[str], object]]:
     """A disk of 2 MB in memory at `folder`; the value mounts it again with other options."""
     folder.mkdir()
     if (
@@ -55,7 +55,7 @@ def a_small_disk(folder: Path) -> Iterator[Callable[[str], None]]:
     ):
         pytest.skip("a disk can be made only by root on Linux")
     try:
-        yield lambda options: subprocess.run(["mount", "-o", f"remount,{options}", str(folder)], check=True) and None
+        yield lambda options: subprocess.check_call(["mount", "-o", f"remount,{options}", str(folder)])
     finally:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
@@ -146,7 +146,7 @@ def test_a_read_only_store_answers_questions_refuses_a_run_with_the_remedy_and_g
 def test_a_clock_that_jumps_back_a_day_loses_nothing(killed: bool, tmp_path: Path) -> None:  # noqa: FBT001 - a parameter
     pipeline = a_small_day(tmp_path)
     run_chain(pipeline)
-    for path in pipeline.store.root.rglob("*.parquet"):  # type: ignore[attr-defined] - a directory store
+    for path in store_folder(settings_at(tmp_path)).rglob("*.parquet"):
         there = path.stat()
         os.utime(path, ns=(there.st_atime_ns, there.st_mtime_ns + 86_400_000_000_000))
     pipeline.store.delete("landing/2026/03/02/0.jpg")
@@ -155,9 +155,9 @@ def test_a_clock_that_jumps_back_a_day_loses_nothing(killed: bool, tmp_path: Pat
 
     run_chain(pipeline)
     if killed:
-        for path, data in kept.items():
-            if pipeline.store.find(path) is None:
-                pipeline.store.write(path, data)  # newer than what replaced it
+        for name, data in kept.items():
+            if pipeline.store.find(name) is None:
+                pipeline.store.write(name, data)  # newer than what replaced it
         run_chain(pipeline)
 
     raw = pipeline.manifests.read(pipeline.manifests.find("raw_images", DAY), RAW_IMAGES)
