@@ -5,7 +5,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo digits ui azure-local test test-all check bench clean
+.PHONY: help demo digits ui azure-local test test-all chaos check bench clean
 
 help: ## What there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -28,6 +28,9 @@ test: .venv/dev ## Set up, lint, type check, and the default tests
 
 test-all: test ## The same with the slow tests: real daemons, large data
 	$(BIN)/pytest -m slow # one after the other: daemons have deadlines
+
+chaos: .venv/dev ## Kill runs at many points; the next run must repair everything
+	$(BIN)/pytest -m chaos -n 2 imaging_assets_tests/chaos
 
 check: .venv/dev ## Lint and types
 	$(BIN)/ruff check

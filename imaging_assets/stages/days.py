@@ -267,9 +267,9 @@ class Days:
         return next(reversed(self._all(asset).get(key, [])), None)
 
     def _done(self, asset: str, key: str, wanted: str) -> bool:
-        """Whether the newest manifest was made of this; older ones, left by a crash or by two runs at once, nobody reads."""
+        """Whether the newest manifest was made of this, and nothing that a crash left lies beside it."""
         manifest = self._stands(asset, key)
-        return manifest is not None and manifest.inputs == wanted
+        return manifest is not None and manifest.inputs == wanted and manifest.tidy
 
 
 def check_vanished(days: Days, looked_at: Iterable[str]) -> None:
