@@ -5,7 +5,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo digits ui azure-local test test-all check bench clean
+.PHONY: help demo digits ui azure-local test test-all check bench docs clean
 
 help: ## What there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -36,6 +36,9 @@ check: .venv/dev ## Lint and types
 
 bench: .venv/dev ## Figures against peers; ONLY=name for one of them
 	$(BIN)/python -m benchmarks $(ONLY)
+
+docs: .venv/dev ## The documentation as pages: site/index.html
+	@$(BIN)/mkdocs build --quiet
 
 clean: ## Forget the virtual environment and all state
 	rm -rf .venv .imaging
