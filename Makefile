@@ -38,10 +38,10 @@ bench: .venv/dev ## Figures against peers; ONLY=name for one of them
 	$(BIN)/python -m benchmarks $(ONLY)
 
 docs: .venv/dev ## The documentation as pages: site/index.html
-	@$(BIN)/mkdocs build --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build # never --quiet: it would hide the warnings from strict
 
 clean: ## Forget the virtual environment and all state
-	rm -rf .venv .imaging
+	rm -rf .venv .imaging site
 
 .venv/ready: pyproject.toml constraints.txt
 	@$(call install,.)
