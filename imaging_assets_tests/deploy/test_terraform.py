@@ -147,6 +147,13 @@ def test_rights_are_those_that_calls_need() -> None:
     assert sorted(granted) == sorted(NEEDED)
 
 
+CONTAINED = {
+    "Storage Blob Data Reader": "Storage Blob Data Contributor",
+    "Cognitive Services Custom Vision Reader": "Cognitive Services Custom Vision Contributor",
+}
+"""A role that is enough for a call, and the one that terraform gives, which can do all it can."""
+
+
 def test_a_role_that_an_error_advises_is_one_that_terraform_gives() -> None:
     role = re.compile(
         r"(?:Storage (?:Blob|Queue)|Search|Cognitive Services)(?: [A-Z][a-z]+)* (?:Contributor|Reader|User|Delegator|Processor)"
@@ -154,7 +161,7 @@ def test_a_role_that_an_error_advises_is_one_that_terraform_gives() -> None:
     advised = {(module.path, name) for module in modules() for name in role.findall(module.text)}
     assert len(advised) >= 5
     given = {name for who, _, name in NEEDED if who == APP}
-    assert {(path, name) for path, name in advised if name not in given} == set()
+    assert {(path, name) for path, name in advised if CONTAINED.get(name, name) not in given} == set()
 
 
 def test_nothing_takes_a_key_or_a_password() -> None:
