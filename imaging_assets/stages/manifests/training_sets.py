@@ -81,7 +81,11 @@ def sides_by_day(pipeline: Pipeline) -> Mapping[str, str]:
     With it, what shows an image's side is behind only on the days where one was placed since.
     """
     newest = _newest(pipeline)
-    sides: dict[str, str] = json.loads(_read(pipeline, newest)[1].get(_SIDES, "{}")) if newest else {}
+    if newest is None:
+        return {}
+    rows, notes = _read(pipeline, newest)
+    # A set written before there was the note tells them by its rows.
+    sides: dict[str, str] = json.loads(notes[_SIDES]) if _SIDES in notes else _sides(rows)
     return sides
 
 
