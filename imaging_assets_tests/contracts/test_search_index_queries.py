@@ -195,7 +195,7 @@ def test_sides_quality_and_text_are_facets_and_conditions(index: SearchIndex) ->
     }
     assert found_where(index, "split", "eq", "train", "test") == {"a", "b"}
     assert found_where(index, "quality", "ne", "dark") == {"c"}
-    assert found_where(index, "has_text", "eq", False) == {"b"}
+    assert found_where(index, "has_text", "eq", False) == {"b"}  # noqa: FBT003
 
 
 @pytest.mark.parametrize("share", [2, 50])

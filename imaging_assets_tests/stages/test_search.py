@@ -17,9 +17,10 @@ from imaging_assets.stages.day_sources import DaySources
 from imaging_assets.stages.days import Days
 from imaging_assets.stages.digests import digest
 from imaging_assets.stages.insights.vectors import embed_query
+from imaging_assets.stages.manifests.training_sets import sides_by_day
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.search import SearchReport, document_id, index_day
-from imaging_assets.stages.tables import PREDICTIONS, SEARCH_DOCUMENTS, image_vectors
+from imaging_assets.stages.tables import PREDICTIONS, SEARCH_DOCUMENTS, TRAINING_SETS, image_vectors
 from imaging_assets_tests.builders import DAY, a_picture, a_pipeline, land, run_chain, state_labels
 from imaging_assets_tests.stages.manifests.days import NEXT_DAY, a_day, follow_labels, gather, rows, sha, tag, write_labels
 
@@ -212,6 +213,22 @@ def test_a_document_tells_its_side_its_quality_and_whether_it_has_text(tmp_path:
     assert sum(count for _, count in facets["split"]) == 6
     assert dict(facets["quality"])["dark"] == 1
     assert facets["has_text"] == ()  # no step looks for text
+
+
+def test_sides_are_known_of_a_training_set_written_before_they_were_noted(tmp_path: Path) -> None:
+    pipeline = a_pipeline(tmp_path)
+    land(pipeline, {f"cam/{seed}.jpg": a_picture(seed, (64, 48)) for seed in range(6)})
+    state_labels(pipeline, {f"cam/{seed}.jpg": "cat" for seed in range(6)})
+    run_chain(pipeline)
+    gather(pipeline)
+    told = sides_by_day(pipeline)
+    rows, notes = pipeline.manifests.read_with_notes(pipeline.manifests.find("training_sets", DAY), TRAINING_SETS)
+
+    older = pipeline.manifests.begin(TRAINING_SETS, DAY, "0123456789abcdef")
+    pipeline.manifests.commit(older.draft(rows, {name: note for name, note in notes.items() if name != "sides"}))
+
+    assert sides_by_day(pipeline) == told
+    assert set(told) == {DAY}
 
 
 def test_a_prediction_that_failed_is_not_shown(tmp_path: Path) -> None:
