@@ -5,7 +5,7 @@ Belongs here: names, types, keys and versions of tables. Does not: how they are 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -26,6 +26,7 @@ class Table:
         timeless: Columns left out of the digest of the rows, because they say when, not what.
         version: Raised with every change of columns.
         migrations: From version n to n + 1, for n = 1, 2, ...
+        index: Where the rows lie in parts (`parts.py`), the table that names these; it is read wherever a file has its columns.
     """
 
     asset: str
@@ -34,13 +35,19 @@ class Table:
     timeless: tuple[str, ...] = ()
     version: int = 1
     migrations: Mapping[int, Migration] = field(default_factory=dict)
+    index: "Table | None" = None
 
     def frame(self, rows: list[dict[str, object]] | pl.DataFrame) -> pl.DataFrame:
         """Rows in declared order and types, sorted by key."""
         frame = rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(rows, schema=dict(self.columns))
         frame = frame.select(pl.col(name).cast(kind) for name, kind in self.columns.items())
-        in_order = len(self.key) == 1 and frame[self.key[0]].is_sorted()
+        in_order = not self.key or (len(self.key) == 1 and frame[self.key[0]].is_sorted())
         return frame if in_order else frame.sort(self.key)
+
+    def narrowed(self, *names: str) -> "Table":
+        """Some of the columns, to read no more than these; without the whole key, in whatever order."""
+        columns = {name: self.columns[name] for name in names}
+        return replace(self, columns=columns, key=self.key if columns.keys() >= set(self.key) else ())
 
 
 ARRIVALS = Table("_arrivals", {"path": TEXT, "day": TEXT}, key=("path",))
@@ -153,6 +160,20 @@ TAGGED_MANIFESTS = Table(
     migrations={1: lambda frame: frame.with_columns(pl.lit([], pl.List(TEXT)).alias("region_problems"))},
 )
 
+TRAINING_SET_INDEX = Table(
+    "training_sets",
+    {
+        "part": TEXT,  # the ten days in which its images were first seen
+        "file": TEXT,
+        "placed": pl.Binary(),  # the first 64 bits of the digests of its images
+        "excluded": pl.Binary(),  # the same, of those with conflicting labels
+        "summary": TEXT,  # JSON; see `manifests/set_parts.py`
+    },
+    key=("part",),
+    version=2,  # A release that knows no parts must not take it for an empty set.
+    migrations={1: lambda frame: frame},
+)
+
 TRAINING_SETS = Table(
     "training_sets",
     {
@@ -171,6 +192,7 @@ TRAINING_SETS = Table(
     key=("sha256",),
     # Where an image lies is nothing to a training.
     timeless=("stated_at", "sightings"),
+    index=TRAINING_SET_INDEX,
 )
 
 SPLITS = Table(
