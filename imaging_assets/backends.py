@@ -91,6 +91,7 @@ def build(settings: Settings, *, blob_service: Any = None) -> Pipeline:
         catalog=build_catalog(settings),
         partitions=settings.partitions,
         places=settings.places,
+        landing=settings.landing,
         resize=settings.resize,
         labels=settings.labels,
         training=settings.training,

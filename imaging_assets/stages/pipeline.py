@@ -3,9 +3,11 @@
 Belongs here: one frozen bundle. Does not: how it is put together (`backends.py`).
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 
-from imaging_assets.policies import Deletions, Labels, Partitions, Places, Resize, Review, Rollout, Training
+from imaging_assets.policies import Deletions, Labels, Landing, Partitions, Places, Resize, Review, Rollout, Training
 from imaging_assets.ports.analyzer import ImageEmbedder
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.ports.catalog import Catalog
@@ -39,3 +41,9 @@ class Pipeline:
     review: Review
     deletions: Deletions
     crop_days: float | None = None
+    landing: Landing = field(default_factory=Landing)
+
+    @cached_property
+    def roots(self) -> Mapping[str, str]:
+        """Folders that images land in, none inside another, and the name of each source; `places.landing` comes first and needs none."""
+        return {self.places.landing: ""} | {source.folder: source.name for source in self.landing.sources}
