@@ -12,6 +12,7 @@ from imaging_assets.analyzers import build_embedder, plan
 from imaging_assets.errors import SettingsError
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.ports.catalog import Catalog
+from imaging_assets.ports.portal import Portal
 from imaging_assets.ports.predictor import Predictor
 from imaging_assets.ports.search_index import SearchIndex
 from imaging_assets.ports.trainer import Trainer
@@ -92,6 +93,7 @@ def build(settings: Settings, *, blob_service: Any = None) -> Pipeline:
         partitions=settings.partitions,
         places=settings.places,
         landing=settings.landing,
+        portal=portal(settings, store) if settings.custom_vision.pull_labels else None,
         resize=settings.resize,
         labels=settings.labels,
         training=settings.training,
@@ -132,6 +134,19 @@ def trainers(settings: Settings, store: BlobStore) -> dict[str, tuple[Trainer, P
     if settings.custom_vision.endpoint:
         found["custom vision"] = _custom_vision(settings, store)
     return found
+
+
+def portal(settings: Settings, store: BlobStore) -> Portal:
+    """The Custom Vision project that people tag images in, whatever the profile; makes no call.
+
+    Raises:
+        SettingsError: No training resource is named.
+    """
+    from imaging_assets.azure.custom_vision.annotations import CustomVisionPortal  # noqa: PLC0415
+    from imaging_assets.azure.custom_vision.client import Connection  # noqa: PLC0415
+
+    policy = settings.custom_vision
+    return CustomVisionPortal(store, Connection(policy), policy, folder=settings.places.models)
 
 
 def data_assets(workspace: str) -> "DataAssets":

@@ -9,6 +9,7 @@ import dagster as dg
 from imaging_assets.defs import assets
 from imaging_assets.defs.audits import nightly_audit, search_audit
 from imaging_assets.defs.io_manager import manifest_io_manager
+from imaging_assets.defs.portal import portal_labels, portal_look
 from imaging_assets.defs.resources import PipelineResource
 from imaging_assets.defs.sensors import label_changes, model_rollout, new_images, training
 
@@ -19,8 +20,8 @@ def defs() -> dg.Definitions:
     return dg.Definitions(
         assets=dg.load_assets_from_package_module(assets, include_specs=True),
         asset_checks=dg.load_asset_checks_from_package_module(assets),
-        jobs=[search_audit],
-        schedules=[nightly_audit],
+        jobs=[search_audit, portal_labels],
+        schedules=[nightly_audit, portal_look],
         sensors=[new_images, label_changes, training, model_rollout],
         resources={"pipeline": PipelineResource(), "manifests": manifest_io_manager},
         executor=dg.in_process_executor,

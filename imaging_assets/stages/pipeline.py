@@ -12,6 +12,7 @@ from imaging_assets.ports.analyzer import ImageEmbedder
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.ports.catalog import Catalog
 from imaging_assets.ports.executor import Executor
+from imaging_assets.ports.portal import Portal
 from imaging_assets.ports.predictor import Predictor
 from imaging_assets.ports.search_index import SearchIndex
 from imaging_assets.ports.trainer import Trainer
@@ -41,6 +42,7 @@ class Pipeline:
     review: Review
     deletions: Deletions
     crop_days: float | None = None
+    portal: Portal | None = None
     landing: Landing = field(default_factory=Landing)
 
     @cached_property
