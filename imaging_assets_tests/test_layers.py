@@ -39,7 +39,7 @@ THIRD_PARTIES: dict[str, set[str]] = {
     "stages": PILLOW_AND_TABLES | {"defusedxml", "ijson", "pi_heif", "simplejpeg", "yaml"},
     "embedded": PILLOW_AND_TABLES
     | {"sklearn", "skl2onnx", "onnx", "onnxruntime", "filelock", "threadpoolctl", "typing_extensions"}
-    | {"cv2", "rapidocr", "sqlalchemy", "tesserocr", "torch"},
+    | {"cv2", "rapidocr", "sqlalchemy", "torch"},
     "azure": {"azure", "msrest", "numpy", "requests", "PIL", "typing_extensions"},
     "settings": {"pydantic", "pydantic_settings", "typing_extensions"},
     "analyzers": set(),

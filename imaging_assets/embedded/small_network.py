@@ -52,7 +52,7 @@ _POOLED = (1, 3)
 """Convolutions after which four pixels become one."""
 
 
-class SmallNetwork(nn.Module):
+class SmallNetwork(nn.Module):  # type: ignore[misc]  # torch is not type-checked
     """float32 [images, 3, SIDE, SIDE], 0-1, to a number per tag: five convolutions, then average and maximum over what is left."""
 
     def __init__(self, tags: int) -> None:
@@ -72,8 +72,7 @@ class SmallNetwork(nn.Module):
             if place in _POOLED:
                 planes = functional.max_pool2d(planes, 2)
         pooled = torch.cat([planes.mean((2, 3)), planes.amax((2, 3))], 1)
-        numbers: torch.Tensor = self.head(functional.dropout(pooled, 0.2, self.training))
-        return numbers
+        return self.head(functional.dropout(pooled, 0.2, self.training))
 
 
 class Learning:
@@ -113,12 +112,13 @@ class Learning:
         check_agreement(model, some, _probabilities(network, some, self._kind))
         return model
 
-    def _learnt(self, view: str, rows: Rows, steps: int, seconds: float) -> SmallNetwork:
+    def _learnt(self, view: str, rows: Rows, wanted_steps: int, seconds: float) -> SmallNetwork:
         with _seeded(self._seed):
-            network = SmallNetwork(rows.targets.shape[1]).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            network = SmallNetwork(rows.targets.shape[1])
+            network.to(memory_format=torch.channels_last)
             optimizer = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=_DECAY)
             batches = _batches(rows, self._seed, turned=view == VIEWS[1])
-            started, done = time.monotonic(), 0
+            started, done, steps = time.monotonic(), 0, wanted_steps
             while done < steps:
                 for group in optimizer.param_groups:
                     group["lr"] = _rate(done / steps)
@@ -130,9 +130,10 @@ class Learning:
                 if done % _ROUND == 0:
                     spent = time.monotonic() - started
                     # As many as still fit: the rate falls to nothing with the last one, however many there are.
-                    steps = min(steps, done + max(0, int((seconds - spent) * done / spent)))
+                    steps = min(wanted_steps, done + max(0, int((seconds - spent) * done / spent)))
                     self._heartbeat(f"learning by {view}, step {done} of {steps}")
-            return network.eval()
+            network.eval()
+            return network
 
 
 def export(network: SmallNetwork, kind: ClassificationKind) -> onnx.ModelProto:

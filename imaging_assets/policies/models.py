@@ -21,7 +21,7 @@ class Training(Group):
     )
     budget_seconds: float = Field(20.0, gt=0, description="Time scikit-learn's trainer may spend comparing candidates.")
     torch_seconds: float = Field(
-        180.0, gt=0, description="Time torch's trainer may spend learning; a network that does not get to its end learns less."
+        300.0, gt=0, description="Time torch's trainer may spend learning; a network that does not get to its end learns less."
     )
     suspects_among: int = Field(
         2_000,
