@@ -19,7 +19,6 @@ from torch.nn import functional
 from imaging_assets.embedded.decoding import SIDE, Pixels
 from imaging_assets.embedded.onnx_graph import GraphWriter, to_bytes
 from imaging_assets.embedded.rows import (
-    OTHER_LIGHT,
     SEARCH_ROWS,
     Probabilities,
     Rows,
@@ -36,8 +35,8 @@ and views from above, and confuses digits."""
 
 _THREADS = 2
 _BATCH = 32
-_STEPS, _PASSES = 1_200, 4
-"""Steps of a training, whatever the size of the set, unless it is so large that it would be seen less than four times."""
+_PASSES = 4
+"""A set so large that the steps would show it less often gets more of them."""
 
 _COMPARED = 0.25
 """Share of those steps after which two views are compared."""
@@ -78,12 +77,12 @@ class SmallNetwork(nn.Module):  # type: ignore[misc]  # torch is not type-checke
 class Learning:
     """Compares views of `rows` and learns from all of them by the better one."""
 
-    def __init__(self, rows: Rows, kind: ClassificationKind, seed: int, heartbeat: Callable[[str], None]) -> None:
+    def __init__(self, rows: Rows, kind: ClassificationKind, seed: int, steps: int, heartbeat: Callable[[str], None]) -> None:
         self._rows = rows
         self._kind = kind
         self._seed = seed
         self._heartbeat = heartbeat
-        self._steps = max(_STEPS, math.ceil(_PASSES * len(rows.groups) / _BATCH))
+        self._steps = max(steps, math.ceil(_PASSES * len(rows.groups) / _BATCH))
 
     def compare(self, seconds: float) -> tuple[Candidate, ...]:
         """Views by falling score on a third of the sample, whose near-duplicates were not shown either."""
@@ -190,7 +189,7 @@ def _batches(rows: Rows, seed: int, *, turned: bool) -> Iterator[tuple[torch.Ten
         while len(left) < _BATCH:
             left = np.concatenate([left, random.permutation(len(rows.groups))])
         chosen, left = left[:_BATCH], left[_BATCH:]
-        lit = change_light(rows.pixels[chosen], seed + number, OTHER_LIGHT)
+        lit = change_light(rows.pixels[chosen], seed + number)
         yield _moved(_planes(lit), random, turned=turned), torch.from_numpy(rows.targets[chosen].astype(np.float32))
 
 

@@ -26,12 +26,17 @@ class TorchTrainer(PixelTrainer):
 
     The number of steps follows from the set. Where they do not fit into the budget there are fewer, and the training is then no longer
     reproducible to the byte.
+
+    Attributes:
+        steps: Batches learnt from, for a set of any but very large size.
     """
+
+    steps = 1_200
 
     @property
     @override
     def _version(self) -> str:
-        return "torch-1"
+        return f"torch-1;steps={self.steps}"
 
     @override
     def _learn(self, rows: "Rows", kind: ClassificationKind, heartbeat: Heartbeat) -> tuple[tuple[Candidate, ...], bytes]:
@@ -43,6 +48,6 @@ class TorchTrainer(PixelTrainer):
         from imaging_assets.embedded.small_network import Learning  # noqa: PLC0415 - an extra, and seconds of imports
 
         deadline = time.monotonic() + self.budget_seconds
-        learning = Learning(rows, kind, self.seed, heartbeat)
+        learning = Learning(rows, kind, self.seed, self.steps, heartbeat)
         candidates = learning.compare(self.budget_seconds * _SHARE_COMPARING)
         return candidates, learning.fit(candidates[0].name, deadline - time.monotonic())
