@@ -34,7 +34,7 @@ BACKENDS = [
     pytest.param(
         lambda store: (_FewSteps(store, budget_seconds=600), OnnxPredictor(store)),
         id="torch and onnx",
-        marks=pytest.mark.skipif(find_spec("torch") is None, reason="install the extra torch"),
+        marks=(pytest.mark.slow, pytest.mark.skipif(find_spec("torch") is None, reason="install the extra torch")),
     ),
     pytest.param(backend_over, id="custom vision"),
 ]

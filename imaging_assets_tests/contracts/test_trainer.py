@@ -23,11 +23,11 @@ from imaging_assets_tests.embedded.pictures import Picture, halves, plain, train
 
 TrainerBuilder = Callable[[BlobStore], Trainer]
 
-needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="install the extra torch")
+with_torch = (pytest.mark.slow, pytest.mark.skipif(find_spec("torch") is None, reason="install the extra torch"))
 
 TRAINERS = [
     pytest.param(lambda store: ScikitLearnTrainer(store, budget_seconds=0), id="scikit-learn"),
-    pytest.param(lambda store: TorchTrainer(store, budget_seconds=0.1), id="torch", marks=needs_torch),
+    pytest.param(lambda store: TorchTrainer(store, budget_seconds=0.1), id="torch", marks=with_torch),
     pytest.param(lambda store: backend_over(store)[0], id="custom vision"),
 ]
 

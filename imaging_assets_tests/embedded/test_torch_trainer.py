@@ -10,12 +10,15 @@ import pytest
 
 from imaging_assets.backends import trainers
 from imaging_assets.embedded.blob_store import DirectoryBlobStore
+from imaging_assets.embedded.decoding import SIDE
+from imaging_assets.embedded.onnx_graph import to_bytes
+from imaging_assets.embedded.onnx_session import PixelSession
 from imaging_assets.embedded.predictor import OnnxPredictor
 from imaging_assets.embedded.torch_trainer import TorchTrainer
 from imaging_assets.embedded.trainer import ScikitLearnTrainer
 from imaging_assets.errors import SettingsError
 from imaging_assets.ports.blob_store import BlobStore
-from imaging_assets.records.models import TrainedModel
+from imaging_assets.records.models import ClassificationKind, TrainedModel
 from imaging_assets.settings import Settings
 from imaging_assets_tests.embedded.pictures import Picture, plain, shapes, training_images
 
@@ -41,6 +44,31 @@ def test_without_torch_the_error_names_the_extra(tmp_path: Path) -> None:
 
 
 @needs_torch
+@pytest.mark.parametrize("kind", ["multiclass", "multilabel"])
+def test_the_onnx_file_says_what_torch_says(kind: ClassificationKind) -> None:
+    import torch
+
+    from imaging_assets.embedded.small_network import SmallNetwork, export
+
+    torch.manual_seed(5)
+    network = SmallNetwork(4)
+    with torch.no_grad():
+        network.head.weight *= 100  # as sure as one that has learnt
+    random = np.random.default_rng(5)
+    pixels = (random.random((12, SIDE, SIDE, 3)) * random.uniform(20, 255, (12, 1, 1, 3))).astype(np.uint8)
+    planes = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
+    network(planes)  # so that the norms have seen something
+    network.eval()
+    with torch.no_grad():
+        numbers = network(planes)
+    wanted = (numbers.softmax(1) if kind == "multiclass" else numbers.sigmoid()).numpy()
+    answers = PixelSession(to_bytes(export(network, kind))).run(pixels)
+    assert np.ptp(wanted, axis=0).max() > 0.01  # pictures are told apart at all
+    assert np.abs(answers - wanted).max() < 1e-4
+
+
+@needs_torch
+@pytest.mark.slow
 def test_views_are_candidates_and_labels_lie_beside_the_model(tmp_path: Path) -> None:
     store = DirectoryBlobStore(tmp_path)
     model = train(store, plain(["red", "blue"], 6))
