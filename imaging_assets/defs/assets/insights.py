@@ -56,9 +56,9 @@ def _step(name: str, requires: tuple[str, ...]) -> dg.AssetsDefinition:
 
     told = _TOLD.get(name, f"What the step {name} says about each image, as configured in insights.steps.")
     ins = {other: dg.AssetIn() for other in requires}
-    made: dg.AssetsDefinition = dg.asset(name=name, ins=ins, description=told, kinds={"parquet"}, check_specs=[_answering(name)], **_SHARED)(
-        step
-    )
+    made: dg.AssetsDefinition = dg.asset(
+        name=name, ins=ins, description=told, kinds={"parquet"}, check_specs=[_answering(name)], **_SHARED
+    )(step)
     return made
 
 
