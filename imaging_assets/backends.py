@@ -13,6 +13,7 @@ from imaging_assets.errors import SettingsError
 from imaging_assets.policies import InsightStep
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.ports.catalog import Catalog
+from imaging_assets.ports.event_queue import EventQueue
 from imaging_assets.ports.predictor import Predictor
 from imaging_assets.ports.search_index import SearchIndex
 from imaging_assets.ports.trainer import Trainer
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from imaging_assets.azure.blob_store import AzureBlobStore
     from imaging_assets.azure.credentials import StorageAccount
     from imaging_assets.azure.data_assets import DataAssets
+    from imaging_assets.azure.event_queue import StorageEventQueue
     from imaging_assets.ports.analyzer import ImageAnalyzer, ImageEmbedder
     from imaging_assets.ports.checks import Finding
 
@@ -105,7 +107,32 @@ def build(settings: Settings, *, blob_service: Any = None) -> Pipeline:
         review=settings.review,
         deletions=settings.deletions,
         crop_days=settings.insights.crop_days,
+        events=build_event_queue(settings) if settings.sensors.source == "events" else None,
     )
+
+
+def build_event_queue(settings: Settings) -> EventQueue:
+    """What tells of landed images; makes no call.
+
+    Raises:
+        SettingsError: The account is not named.
+    """
+    if settings.profile == "azure":
+        return azure_event_queue(settings)
+    from imaging_assets.embedded.event_queue import DirectoryEventQueue  # noqa: PLC0415
+
+    return DirectoryEventQueue(settings.home / "events", hidden_seconds=settings.sensors.event_hidden_seconds)
+
+
+def azure_event_queue(settings: Settings) -> "StorageEventQueue":
+    """The queue of profile azure; makes no call."""
+    from imaging_assets.azure.containers import Containers  # noqa: PLC0415
+    from imaging_assets.azure.event_queue import StorageEventQueue  # noqa: PLC0415
+
+    azure = settings.azure
+    containers = Containers(azure.container, azure.containers)
+    service = storage_account(settings).queue_service()
+    return StorageEventQueue(service, azure.event_queue, containers, hidden_seconds=settings.sensors.event_hidden_seconds)
 
 
 def build_catalog(settings: Settings) -> Catalog:
@@ -244,7 +271,8 @@ def check_services(settings: Settings) -> "list[Finding]":
     if who_answers(settings, VECTORS) == "vision":
         asked.append((VECTORS, build_embedder(settings)))
     rows += service_checks.vision(asked)
-    # A queue of events is checked here, once there is a setting for it: peek and delete, 'Storage Queue Data Message Processor'.
+    if settings.sensors.source == "events":
+        rows += checks.events(azure_event_queue(settings))
     return rows
 
 

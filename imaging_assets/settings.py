@@ -22,6 +22,7 @@ from typing_extensions import override
 
 from imaging_assets.errors import SettingsError
 from imaging_assets.policies import (
+    Alerts,
     Azure,
     Catalog,
     CustomVision,
@@ -87,6 +88,7 @@ class Settings(BaseSettings):
     rollout: Rollout = Rollout()
     review: Review = Review()
     sensors: Sensors = Sensors()
+    alerts: Alerts = Alerts()
     deletions: Deletions = Deletions()
     azure: Azure = Azure()
     custom_vision: CustomVision = CustomVision()

@@ -15,10 +15,10 @@ from typer.main import get_command
 from imaging_assets.cli.app import app
 from imaging_assets.errors import QuarantineReason
 from imaging_assets_tests.defs import defs
+from imaging_assets_tests.snippets import PAGES
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
-PAGES = sorted([*DOCS.glob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
 
 
 def test_generated_pages_are_what_the_generator_writes() -> None:

@@ -10,12 +10,13 @@ from imaging_assets.policies.manifests import LABEL_COLUMNS, LabelFormat, Labels
 from imaging_assets.policies.models import Review, Rollout, Training
 from imaging_assets.policies.prices import Prices
 from imaging_assets.policies.search import Catalog
-from imaging_assets.policies.sensors import Sensors
+from imaging_assets.policies.sensors import Alerts, Sensors
 from imaging_assets.policies.web import Serve
 
 __all__ = [
     "CUSTOM_VISION_NOTICE",
     "LABEL_COLUMNS",
+    "Alerts",
     "Azure",
     "Catalog",
     "CustomVision",

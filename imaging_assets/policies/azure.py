@@ -18,6 +18,12 @@ class Azure(Group):
     containers: dict[str, str] = Field(
         {}, description="... but for places that lie elsewhere: place to `container` or `container/prefix`."
     )
+    queue_url: str = Field("", description="Queue endpoint; by default the one beside `account_url`.")
+    event_queue: str = Field(
+        "blob-events",
+        pattern=r"^[a-z0-9](-?[a-z0-9]){2,55}$",
+        description="Queue that Event Grid tells of landed blobs, for `sensors.source`; what cannot be used goes to `<queue>-poison`.",
+    )
     search_endpoint: str = Field("", description="Search service, as `https://<service>.search.windows.net`.")
     search_key: SecretStr | None = Field(None, description="Admin key of the search service.")
     search_alias: str = Field(

@@ -46,6 +46,9 @@ FIELDS: tuple[SearchField, ...] = (
     SearchField("probability", "double", filterable=True, sortable=True),
     SearchField("model_id", "string", filterable=True, facetable=True),
     SearchField("disagrees", "boolean", filterable=True, facetable=True),
+    SearchField("split", "string", filterable=True, facetable=True),  # train, validation, test, excluded; None when not placed
+    SearchField("quality", "strings", filterable=True, facetable=True),  # what may be wrong with the picture
+    SearchField("has_text", "boolean", filterable=True, facetable=True),  # None when no step looked for text
     SearchField("text", "string", searchable=True),
     SearchField("caption", "string", searchable=True),
     SearchField("image_tags", "strings", searchable=True, filterable=True, facetable=True),

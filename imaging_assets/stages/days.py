@@ -23,7 +23,7 @@ from imaging_assets.stages.insights.vectors import vector_inputs
 from imaging_assets.stages.manifests.labels import label_digests, label_inputs
 from imaging_assets.stages.manifests.sources import label_files
 from imaging_assets.stages.manifests.tagged import tagged_inputs
-from imaging_assets.stages.manifests.training_sets import training_set_inputs
+from imaging_assets.stages.manifests.training_sets import sides_by_day, training_set_inputs
 from imaging_assets.stages.models.iterations import iteration_inputs, training_digest, training_images
 from imaging_assets.stages.models.registry import Registry
 from imaging_assets.stages.pipeline import Pipeline
@@ -99,6 +99,8 @@ class Days:
     def _landing_days(self) -> list[str]:
         return self.landing.days()
 
+    _sides_of = cached_property(lambda self: sides_by_day(self.pipeline))
+
     @cached_property
     def newest_tagged(self) -> str:
         """The newest day with a tagged manifest, or ""."""
@@ -150,7 +152,7 @@ class Days:
             wanted["predictions"] = self._wanted_predictions(day, resized)
             if sources := self.sources(day):
                 wanted["review_queues"] = review_inputs(self.pipeline, sources)
-                wanted["search_documents"] = document_inputs(self.pipeline, sources)
+                wanted["search_documents"] = document_inputs(self.pipeline, sources, self._sides_of.get(day, ""))
                 wanted["image_catalog"] = self._wanted_catalog(day, sources)
         # A step whose inputs do not stand yet is behind too, but says nothing new about what is wanted.
         behind = {
@@ -267,9 +269,9 @@ class Days:
         return next(reversed(self._all(asset).get(key, [])), None)
 
     def _done(self, asset: str, key: str, wanted: str) -> bool:
-        """Whether the newest manifest was made of this; older ones, left by a crash or by two runs at once, nobody reads."""
+        """Whether the newest manifest was made of this, and nothing that a crash left lies beside it."""
         manifest = self._stands(asset, key)
-        return manifest is not None and manifest.inputs == wanted
+        return manifest is not None and manifest.inputs == wanted and manifest.tidy
 
 
 def check_vanished(days: Days, looked_at: Iterable[str]) -> None:

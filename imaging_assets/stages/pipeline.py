@@ -9,6 +9,7 @@ from imaging_assets.policies import Deletions, Labels, Partitions, Places, Resiz
 from imaging_assets.ports.analyzer import ImageEmbedder
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.ports.catalog import Catalog
+from imaging_assets.ports.event_queue import EventQueue
 from imaging_assets.ports.executor import Executor
 from imaging_assets.ports.predictor import Predictor
 from imaging_assets.ports.search_index import SearchIndex
@@ -19,7 +20,7 @@ from imaging_assets.stages.state import Manifests
 
 @dataclass(frozen=True, kw_only=True)
 class Pipeline:
-    """Ports and policies; every stage takes this first."""
+    """Ports and policies; every stage takes this first. `events` is None where landed images are noticed by listing."""
 
     store: BlobStore
     manifests: Manifests
@@ -39,3 +40,4 @@ class Pipeline:
     review: Review
     deletions: Deletions
     crop_days: float | None = None
+    events: EventQueue | None = None

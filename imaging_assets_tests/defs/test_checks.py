@@ -72,6 +72,7 @@ def test_a_good_day_passes_every_check(tmp_path: Path, instance: dg.DagsterInsta
 
     assert {name: evaluation.passed for name, evaluation in told.items()} == {
         "raw_images_all_have_a_day": True,
+        "raw_images_are_fresh": True,
         "resized_images_are_complete": True,
         "resized_images_are_readable": True,
         "image_tags_are_answered": True,

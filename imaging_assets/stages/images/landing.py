@@ -69,6 +69,10 @@ class Landing:
         """ISO day of a path that landed, or None for a stray."""
         return dated_day(self.pipeline, path) or self._arrived.get(path)
 
+    def look_for_arrivals(self) -> None:
+        """Write down the days of what arrived since, where those count."""
+        _ = self.undated
+
     def strays(self) -> Iterator[BlobInfo]:
         """Blobs in no dated folder, impossible dates included; dated folders are not listed for it."""
         store, (_, between, odd) = self.pipeline.store, self._folders
