@@ -136,7 +136,7 @@ class DirectoryBlobStore(BlobStore):
                 fill(temporary)
                 _keep_etags_apart(target, temporary)
                 info = _info(path, temporary.stat())
-                _move(temporary, target)
+                _move(temporary, self.root, path)
             except OSError as error:
                 if not (target.is_dir() or isinstance(error, NotADirectoryError | IsADirectoryError | FileExistsError)):
                     raise
@@ -277,9 +277,13 @@ def _keep_etags_apart(target: Path, temporary: Path) -> None:
     os.utime(temporary, ns=(now, now))
 
 
-def _move(temporary: Path, target: Path) -> None:
+def _move(temporary: Path, root: Path, path: str) -> None:
+    """Move a file to a blob's place, making its folders but never the store's: after an unmount it would pass for an empty store."""
     try:
-        temporary.replace(target)
+        temporary.replace(root / path)
     except FileNotFoundError:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary.replace(target)
+        folder = root
+        for name in path.split("/")[:-1]:
+            folder /= name
+            folder.mkdir(exist_ok=True)
+        temporary.replace(root / path)

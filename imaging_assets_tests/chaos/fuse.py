@@ -23,14 +23,15 @@ from imaging_assets.ports.catalog import Catalog
 from imaging_assets.ports.predictor import Predictor
 from imaging_assets.ports.search_index import SearchIndex
 from imaging_assets.ports.trainer import Heartbeat, ReadImage, Trainer
-from imaging_assets.records.catalog import CatalogRow, SqlAnswer
+from imaging_assets.records.catalog import CatalogRow
 from imaging_assets.records.images import Blob, BlobInfo
 from imaging_assets.records.models import TrainedModel, TrainingImage
 from imaging_assets.records.predictions import Scored
-from imaging_assets.records.search import Document, DocumentResult, SearchAnswer, SearchQuery
+from imaging_assets.records.search import Document, DocumentResult
 from imaging_assets.settings import Settings
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.state import Manifests
+from imaging_assets_tests.doubles import ForwardingBlobStore, ForwardingCatalog, ForwardingSearchIndex
 
 _KINDS = (
     (r"manifests/(\w+)/_journal/.*", r"journal of \1"),
@@ -118,28 +119,12 @@ class _FusedDirectory(DirectoryBlobStore):
         return super()._place(path, filled)
 
 
-class FusedBlobStore(BlobStore):
+class FusedBlobStore(ForwardingBlobStore):
     """Burns around writes, copies and deletions; tells of reads of originals."""
 
     def __init__(self, inner: BlobStore, fuse: Fuse) -> None:
-        self.inner = inner
+        super().__init__(inner)
         self.fuse = fuse
-
-    @override
-    def list_blobs(self, prefix: str = "") -> Iterator[BlobInfo]:
-        return self.inner.list_blobs(prefix)
-
-    @override
-    def list_folders(self, prefix: str = "") -> list[str]:
-        return self.inner.list_folders(prefix)
-
-    @override
-    def list_files(self, prefix: str = "") -> list[BlobInfo]:
-        return self.inner.list_files(prefix)
-
-    @override
-    def find(self, path: str) -> BlobInfo | None:
-        return self.inner.find(path)
 
     @override
     def read(self, path: str) -> Blob:
@@ -163,31 +148,12 @@ class FusedBlobStore(BlobStore):
             return self.inner.delete(path)
 
 
-class FusedIndex(SearchIndex):
+class FusedIndex(ForwardingSearchIndex):
     """Burns around documents sent and deleted."""
 
     def __init__(self, inner: SearchIndex, fuse: Fuse) -> None:
-        self.inner = inner
+        super().__init__(inner)
         self.fuse = fuse
-
-    @property
-    @override
-    def generation(self) -> str:
-        return self.inner.generation
-
-    @override
-    def known_generation(self) -> str:
-        return self.inner.known_generation()
-
-    @property
-    @override
-    def serving(self) -> str:
-        return self.inner.serving
-
-    @property
-    @override
-    def settles_within_seconds(self) -> float:
-        return self.inner.settles_within_seconds
 
     @override
     def put(self, documents: Sequence[Document]) -> list[DocumentResult]:
@@ -200,22 +166,6 @@ class FusedIndex(SearchIndex):
             return self.inner.delete(ids)
 
     @override
-    def get(self, document_id: str) -> Document | None:
-        return self.inner.get(document_id)
-
-    @override
-    def query(self, query: SearchQuery) -> SearchAnswer:
-        return self.inner.query(query)
-
-    @override
-    def ids(self) -> Iterator[str]:
-        return self.inner.ids()
-
-    @override
-    def faults(self, *, repair: bool = False) -> list[str]:
-        return self.inner.faults(repair=repair)
-
-    @override
     def rebuild(self) -> str:
         with self.fuse.around("rebuild index"):
             return self.inner.rebuild()
@@ -226,30 +176,17 @@ class FusedIndex(SearchIndex):
             self.inner.promote()
 
 
-class FusedCatalog(Catalog):
+class FusedCatalog(ForwardingCatalog):
     """Burns around rows written."""
 
     def __init__(self, inner: Catalog, fuse: Fuse) -> None:
-        self.inner = inner
+        super().__init__(inner)
         self.fuse = fuse
-
-    @property
-    @override
-    def catalog_id(self) -> str:
-        return self.inner.catalog_id
-
-    @override
-    def known_id(self) -> str:
-        return self.inner.known_id()
 
     @override
     def write(self, rows: Sequence[CatalogRow], gone: Sequence[str]) -> None:
         with self.fuse.around("write catalogue"):
             self.inner.write(rows, gone)
-
-    @override
-    def query(self, sql: str) -> SqlAnswer:
-        return self.inner.query(sql)
 
 
 class FusedTrainer(Trainer):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from imaging_assets.embedded.blob_store import DirectoryBlobStore
+from imaging_assets.embedded.blob_store import DirectoryBlobStore, _move
 from imaging_assets.errors import BlobConflictError, BlobNameError, BlobNotFoundError, StoreUnavailableError
 
 
@@ -334,3 +334,15 @@ def test_what_a_killed_process_was_writing_is_swept_by_the_next_and_what_a_live_
     DirectoryBlobStore(tmp_path).write("and/dead", b"")
 
     assert list((tmp_path / ".tmp").iterdir()) == []
+
+
+def test_a_store_that_vanishes_just_before_a_write_ends_is_not_made_anew(tmp_path: Path) -> None:
+    store = a_store(tmp_path)
+    unfinished = tmp_path / "unfinished"
+    unfinished.write_bytes(b"1")
+    shutil.rmtree(store.root)
+
+    with pytest.raises(FileNotFoundError):
+        _move(unfinished, store.root, "a/b/c")
+
+    assert not store.root.exists()

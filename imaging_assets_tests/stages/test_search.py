@@ -1,7 +1,7 @@
 """The index holds what the manifests say, and is told only what changed."""
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
@@ -12,7 +12,7 @@ from PIL import Image
 from typing_extensions import override
 
 from imaging_assets.ports.search_index import SearchIndex
-from imaging_assets.records.search import Document, DocumentResult, SearchAnswer, SearchQuery
+from imaging_assets.records.search import Document, DocumentResult, SearchQuery
 from imaging_assets.stages.day_sources import DaySources
 from imaging_assets.stages.days import Days
 from imaging_assets.stages.digests import digest
@@ -22,12 +22,13 @@ from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.search import SearchReport, document_id, index_day
 from imaging_assets.stages.tables import PREDICTIONS, SEARCH_DOCUMENTS, TRAINING_SETS, image_vectors
 from imaging_assets_tests.builders import DAY, a_picture, a_pipeline, land, run_chain, state_labels
+from imaging_assets_tests.doubles import ForwardingSearchIndex
 from imaging_assets_tests.stages.manifests.days import NEXT_DAY, a_day, follow_labels, gather, rows, sha, tag, write_labels
 
 FOLDER = "landing/2026/03/02/"
 
 
-class CountingSearchIndex(SearchIndex):
+class CountingSearchIndex(ForwardingSearchIndex):
     """Passes everything on to a real index, counts, and refuses what it is told to refuse.
 
     Attributes:
@@ -38,7 +39,7 @@ class CountingSearchIndex(SearchIndex):
     """
 
     def __init__(self, inner: SearchIndex) -> None:
-        self.inner = inner
+        super().__init__(inner)
         self.sent: list[str] = []
         self.deleted: list[str] = []
         self.refuses: set[str] = set()
@@ -50,16 +51,6 @@ class CountingSearchIndex(SearchIndex):
         self.sent.clear()
         self.deleted.clear()
         return seen
-
-    @property
-    @override
-    def generation(self) -> str:
-        return self.inner.generation
-
-    @property
-    @override
-    def serving(self) -> str:
-        return self.inner.serving
 
     @override
     def put(self, documents: Sequence[Document]) -> list[DocumentResult]:
@@ -76,26 +67,6 @@ class CountingSearchIndex(SearchIndex):
         kept = {document_id(path) for path in self.keeps}
         self.inner.delete([key for key in ids if key not in kept])
         return [DocumentResult(key, "busy" if key in kept else "") for key in ids]
-
-    @override
-    def get(self, document_id: str) -> Document | None:
-        return self.inner.get(document_id)
-
-    @override
-    def query(self, query: SearchQuery) -> SearchAnswer:
-        return self.inner.query(query)
-
-    @override
-    def ids(self) -> Iterator[str]:
-        return self.inner.ids()
-
-    @override
-    def rebuild(self) -> str:
-        return self.inner.rebuild()
-
-    @override
-    def promote(self) -> None:
-        self.inner.promote()
 
 
 def counted(home: Path) -> tuple[Pipeline, CountingSearchIndex]:
