@@ -16,6 +16,7 @@ from pathlib import Path
 
 import polars as pl
 
+from imaging_assets.stages.manifests.set_parts import rows_digest_of, summaries, write_parts
 from imaging_assets.stages.manifests.training_sets import gather_training_set, training_set_inputs
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.state import Manifest
@@ -111,7 +112,8 @@ def _prepare(home: Path) -> None:
     last = _day(_DAYS - 1)
     work = pipeline.manifests.begin(TRAINING_SETS, last, training_set_inputs(pipeline, tagged))
     notes = {"days": json.dumps({day: manifest.rows for day, manifest in tagged.items()})}
-    pipeline.manifests.commit(work.draft(every, notes))
+    index = write_parts(pipeline, TRAINING_SETS.frame(every))
+    pipeline.manifests.commit(work.draft_of_parts(index, rows_digest_of(summaries(index)), notes))
 
 
 def _change(pipeline: Pipeline, change: str) -> str:
