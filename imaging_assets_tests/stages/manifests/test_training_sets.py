@@ -372,5 +372,5 @@ def test_a_part_that_is_gone_is_told_with_the_remedy(tmp_path: Path) -> None:
     pipeline = three_days(tmp_path)
     for path in parts_of(pipeline):
         pipeline.store.delete(path)
-    with pytest.raises(ManifestCorruptError, match="is gone. Delete these manifests and run their days again"):
+    with pytest.raises(ManifestCorruptError, match=r"is gone\. Delete these manifests and run their days again"):
         rows(pipeline, TRAINING_SETS, THIRD_DAY)
