@@ -204,13 +204,15 @@ def _embedded_store_and_index(settings: Settings, embedder: "ImageEmbedder") -> 
 
 def _embedded_models(settings: Settings, store: BlobStore) -> tuple[Trainer, Predictor]:
     from imaging_assets.embedded.predictor import OnnxPredictor  # noqa: PLC0415
+    from imaging_assets.embedded.torch_trainer import TorchTrainer  # noqa: PLC0415
     from imaging_assets.embedded.trainer import ScikitLearnTrainer  # noqa: PLC0415
 
     training, folder = settings.training, settings.places.models
-    trainer = ScikitLearnTrainer(
+    by_torch = training.trainer == "torch"
+    trainer = (TorchTrainer if by_torch else ScikitLearnTrainer)(
         store,
         folder=folder,
-        budget_seconds=training.budget_seconds,
+        budget_seconds=training.torch_seconds if by_torch else training.budget_seconds,
         min_images_per_tag=training.min_images_per_tag,
         seed=training.seed,
     )
