@@ -14,6 +14,7 @@ from imaging_assets.policies import InsightStep
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.ports.catalog import Catalog
 from imaging_assets.ports.event_queue import EventQueue
+from imaging_assets.ports.portal import Portal
 from imaging_assets.ports.predictor import Predictor
 from imaging_assets.ports.search_index import SearchIndex
 from imaging_assets.ports.trainer import Trainer
@@ -100,6 +101,8 @@ def build(settings: Settings, *, blob_service: Any = None) -> Pipeline:
         catalog=build_catalog(settings),
         partitions=settings.partitions,
         places=settings.places,
+        landing=settings.landing,
+        portal=portal(settings, store) if settings.custom_vision.pull_labels else None,
         resize=settings.resize,
         labels=settings.labels,
         training=settings.training,
@@ -167,6 +170,19 @@ def trainers(settings: Settings, store: BlobStore) -> dict[str, tuple[Trainer, P
     return found
 
 
+def portal(settings: Settings, store: BlobStore) -> Portal:
+    """The Custom Vision project that people tag images in, whatever the profile; makes no call.
+
+    Raises:
+        SettingsError: No training resource is named.
+    """
+    from imaging_assets.azure.custom_vision.annotations import CustomVisionPortal  # noqa: PLC0415
+    from imaging_assets.azure.custom_vision.client import Connection  # noqa: PLC0415
+
+    policy = settings.custom_vision
+    return CustomVisionPortal(store, Connection(policy), policy, folder=settings.places.models)
+
+
 def data_assets(workspace: str) -> "DataAssets":
     """Data assets of an Azure ML workspace (`SUBSCRIPTION/RESOURCE-GROUP/NAME`), whatever the profile; makes no call.
 
@@ -188,13 +204,15 @@ def _embedded_store_and_index(settings: Settings, embedder: "ImageEmbedder") -> 
 
 def _embedded_models(settings: Settings, store: BlobStore) -> tuple[Trainer, Predictor]:
     from imaging_assets.embedded.predictor import OnnxPredictor  # noqa: PLC0415
+    from imaging_assets.embedded.torch_trainer import TorchTrainer  # noqa: PLC0415
     from imaging_assets.embedded.trainer import ScikitLearnTrainer  # noqa: PLC0415
 
     training, folder = settings.training, settings.places.models
-    trainer = ScikitLearnTrainer(
+    by_torch = training.trainer == "torch"
+    trainer = (TorchTrainer if by_torch else ScikitLearnTrainer)(
         store,
         folder=folder,
-        budget_seconds=training.budget_seconds,
+        budget_seconds=training.torch_seconds if by_torch else training.budget_seconds,
         min_images_per_tag=training.min_images_per_tag,
         seed=training.seed,
     )
@@ -258,7 +276,8 @@ def check_services(settings: Settings) -> "list[Finding]":
     places, azure = settings.places, settings.azure
     store = _azure_store(settings, storage_account(settings).blob_service())
     ours = (places.resized, places.thumbnails, places.crops, places.manifests, places.models, places.review)
-    rows = checks.storage(store, (places.landing, places.labels), ours)
+    theirs = dict.fromkeys((places.landing, *(source.folder for source in settings.landing.sources), places.labels))
+    rows = checks.storage(store, tuple(theirs), ours)
     pointer = f"{places.manifests}/{_POINTER}"
     rows += checks.search(azure.search_endpoint.rstrip("/"), search_credential(azure), azure.search_alias, store, pointer)
     if spends_on_training(settings):

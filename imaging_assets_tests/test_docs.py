@@ -46,7 +46,7 @@ def test_every_command_is_in_the_changelog_or_readme() -> None:
 
 def test_every_command_the_pages_name_exists() -> None:
     commands = set(getattr(get_command(app), "commands"))  # noqa: B009
-    named = {name for page in PAGES for name in re.findall(r"imaging-assets (?!FOLDER)([a-z]+)\b", _code(page))}
+    named = {name for page in PAGES for name in re.findall(r"imaging-assets (?!FOLDER)([a-z]+(?:-[a-z]+)*)", _code(page))}
     assert named - commands == set()
 
 

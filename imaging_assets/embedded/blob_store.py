@@ -28,6 +28,9 @@ from imaging_assets.records.images import Blob, BlobInfo
 
 _TEMPORARY = ".tmp"
 _MAX_NAME_BYTES = 255
+_JUNCTION = 0xA0000003
+"""Windows: the tag of a folder that stands for another one."""
+
 _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
@@ -160,7 +163,16 @@ class DirectoryBlobStore(BlobStore):
 
     def _leads_out(self, file: Path) -> bool:
         """Whether the file, or a folder above it, is a link; listings do not follow links, so nothing else may."""
-        return Path(os.path.realpath(file)) != Path(os.path.realpath(self.root)) / file.relative_to(self.root)
+        place = os.fspath(self.root)
+        for part in file.relative_to(self.root).parts:
+            place = f"{place}{os.sep}{part}"
+            try:
+                found = os.lstat(place)
+            except _ABSENT:
+                return False
+            if stat.S_ISLNK(found.st_mode) or getattr(found, "st_reparse_tag", 0) == _JUNCTION:
+                return True
+        return False
 
     @contextmanager
     def _lock(self, path: str) -> Iterator[None]:

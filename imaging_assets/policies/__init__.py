@@ -4,7 +4,7 @@ Belongs here: one frozen group per subject; stages take the group they need. Doe
 """
 
 from imaging_assets.policies.azure import CUSTOM_VISION_NOTICE, Azure, CustomVision, Vision
-from imaging_assets.policies.images import Deletions, Partitions, Places, Resize
+from imaging_assets.policies.images import Deletions, Landing, LandingSource, Partitions, Places, Resize
 from imaging_assets.policies.insights import Insights, InsightStep
 from imaging_assets.policies.manifests import LABEL_COLUMNS, LabelFormat, Labels, LabelSource
 from imaging_assets.policies.models import Review, Rollout, Training
@@ -26,6 +26,8 @@ __all__ = [
     "LabelFormat",
     "LabelSource",
     "Labels",
+    "Landing",
+    "LandingSource",
     "Partitions",
     "Places",
     "Prices",

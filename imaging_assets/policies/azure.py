@@ -68,6 +68,10 @@ class CustomVision(Group):
     )
     poll_seconds: float = Field(10.0, gt=0, description="Time between two looks at a running training.")
     negative_tag: str = Field("", description="The tag that means none of the others; made as the project's negative tag.")
+    pull_labels: bool = Field(default=False, description="Take tags that people give in the portal as labels.")
+    pull_schedule: str = Field(
+        "*/15 * * * *", min_length=1, description="When the portal is looked at for them, in cron's words."
+    )
     tag_descriptions: dict[str, str] = Field({}, description="Descriptions to give to tags, by tag.")
 
 

@@ -58,6 +58,34 @@ class Places(Group):
     review: str = Field("review", description="What people should look at next, a task file and a CSV per day.")
 
 
+class LandingSource(Group):
+    """A further folder that images land in, or, in profile `azure`, a container: `azure.containers` says where the folder lies."""
+
+    name: str = Field(min_length=1, description="Shown wherever its images are, as `source`.")
+    folder: str = Field(
+        min_length=1, description="Folder in the store, with folders of days as in `places.landing`; that one may be named, too."
+    )
+
+    @field_validator("folder")
+    @classmethod
+    def _bare(cls, value: str) -> str:
+        return value.strip("/")
+
+
+class Landing(Group):
+    """Where images land beside `places.landing`; days unite the images of all sources."""
+
+    sources: tuple[LandingSource, ...] = Field((), description="Landing sources, see below; only ever read.")
+
+    @field_validator("sources")
+    @classmethod
+    def _told_apart(cls, value: tuple[LandingSource, ...]) -> tuple[LandingSource, ...]:
+        names = [source.name for source in value]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"two sources have the name {twice[0]!r}")
+        return value
+
+
 class Resize(Group):
     """What an image must fit into."""
 

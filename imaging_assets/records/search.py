@@ -37,6 +37,7 @@ FIELDS: tuple[SearchField, ...] = (
     SearchField("path", "string", searchable=True, filterable=True, sortable=True),
     SearchField("name", "string", searchable=True, filterable=True, sortable=True),
     SearchField("sha256", "string", filterable=True),
+    SearchField("source", "string", filterable=True, facetable=True),
     SearchField("day", "string", filterable=True, facetable=True, sortable=True),
     SearchField("status", "string", filterable=True, facetable=True),
     SearchField("duplicate_group", "string", filterable=True, facetable=True),

@@ -33,6 +33,7 @@ _EXTRAS = {
     "heic": "pi-heif",
     "ocr": "rapidocr",
     "postgres": "psycopg",
+    "torch": "torch",
 }
 """Extras, and the package that tells whether one is there."""
 

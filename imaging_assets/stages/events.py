@@ -17,7 +17,7 @@ from typing import Any
 from imaging_assets.errors import UnreadableEventError
 from imaging_assets.ports.event_queue import EventQueue
 from imaging_assets.records.events import BlobEvent, Message
-from imaging_assets.stages.images.landing import MARKER, Landing, dated_day
+from imaging_assets.stages.images.landing import MARKER, Landing, dated_day, root_of
 from imaging_assets.stages.pipeline import Pipeline
 
 _TOLD = {"Microsoft.Storage.BlobCreated", "Microsoft.Storage.BlobDeleted", "Microsoft.Storage.BlobRenamed"}
@@ -67,7 +67,7 @@ def take_news(pipeline: Pipeline, queue: EventQueue, most: int, landing: Landing
     seen: set[str] = set()
     messages: list[tuple[Message, frozenset[str] | None]] = []
     duplicates, elsewhere, undated = 0, 0, list[str]()
-    root = pipeline.places.landing
+    markers = {f"{root}/{MARKER}" for root in pipeline.roots}
     for message in queue.receive(most):
         try:
             events = read_events(message.text)
@@ -77,7 +77,7 @@ def take_news(pipeline: Pipeline, queue: EventQueue, most: int, landing: Landing
         days = set()
         for event in events:
             path = queue.path_of(event.container, event.name) if event.kind in _TOLD else None
-            ours = path is not None and path.startswith(f"{root}/") and path != f"{root}/{MARKER}"
+            ours = path is not None and root_of(pipeline, path) != "" and path not in markers
             day = _day(pipeline, landing, path) if path and ours else None
             if day:
                 days.add(day)

@@ -3,14 +3,17 @@
 Belongs here: one frozen bundle. Does not: how it is put together (`backends.py`).
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 
-from imaging_assets.policies import Deletions, Labels, Partitions, Places, Resize, Review, Rollout, Training
+from imaging_assets.policies import Deletions, Labels, Landing, Partitions, Places, Resize, Review, Rollout, Training
 from imaging_assets.ports.analyzer import ImageEmbedder
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.ports.catalog import Catalog
 from imaging_assets.ports.event_queue import EventQueue
 from imaging_assets.ports.executor import Executor
+from imaging_assets.ports.portal import Portal
 from imaging_assets.ports.predictor import Predictor
 from imaging_assets.ports.search_index import SearchIndex
 from imaging_assets.ports.trainer import Trainer
@@ -41,3 +44,10 @@ class Pipeline:
     deletions: Deletions
     crop_days: float | None = None
     events: EventQueue | None = None
+    portal: Portal | None = None
+    landing: Landing = field(default_factory=Landing)
+
+    @cached_property
+    def roots(self) -> Mapping[str, str]:
+        """Folders that images land in, none inside another, and the name of each source; `places.landing` comes first and needs none."""
+        return {self.places.landing: ""} | {source.folder: source.name for source in self.landing.sources}

@@ -140,6 +140,7 @@ def _document(day: str, row: Row, vector: np.ndarray[Any, np.dtype[np.float32]] 
         "id": document_id(row["path"]),
         "path": row["path"],
         "name": row["path"].rpartition("/")[2],
+        "source": row["source"] or None,
         "day": day,
         "batch_id": batch_of(row["path"]),
         "tags": tags,

@@ -241,5 +241,5 @@ class Work:
     ) -> Draft:
         """The finished rows; see `Draft.complete`."""
         frame = self.table.frame(rows)
-        rows_name = rows_digest(frame, self.table.timeless)
+        rows_name = rows_digest(frame, self.table.left_out(frame))
         return Draft(self.table, self.key, self.inputs, rows_name, frame, self.standing, notes or {}, complete)

@@ -14,7 +14,7 @@ from imaging_assets_tests.chaos.releases import STATES, unpack
 from imaging_assets_tests.chaos.story import FIRST, settings_at
 from imaging_assets_tests.doubles import CountingBlobStore, over
 
-REWORKED: dict[str, set[str]] = {"0.1.0": {"search_documents"}}
+REWORKED: dict[str, set[str]] = {"0.1.0": {"search_documents", "image_catalog"}}
 """By release, the steps that a later one does again on purpose (its recipe was raised); everything else must stand."""
 
 
@@ -35,7 +35,8 @@ def test_a_state_of_a_release_is_read_and_continued_without_doing_anything_again
     resized = pipeline.manifests.read(pipeline.manifests.find("resized_images", FIRST), RESIZED_IMAGES)
     assert sorted(resized["status"]).count("quarantined") == 1
     assert pipeline.index.query(SearchQuery()).count == 13
-    assert pipeline.catalog.query("select count(*) from image_catalog").rows == ((14,),)
+    rewritten = "image_catalog" in REWORKED[release]  # its columns changed: made anew, and filled from the tables
+    assert pipeline.catalog.query("select count(*) from image_catalog").rows == ((0 if rewritten else 14,),)
     published = Registry(pipeline.store).published()
     assert published is not None
 
@@ -47,4 +48,5 @@ def test_a_state_of_a_release_is_read_and_continued_without_doing_anything_again
     assert [path for path in counting.writes if path.startswith("models/") and path.count("/scores/") == 0] == []
     assert reports["predictions"].model_id == published.model_id
     assert pipeline.index.query(SearchQuery()).count == 14
+    assert pipeline.catalog.query("select count(*) from image_catalog").rows == ((15,),)
     assert Days(pipeline).behind(FIRST) is None

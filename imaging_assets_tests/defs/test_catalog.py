@@ -30,6 +30,7 @@ search      search_documents    daily  azure sqlite      <- image_tags image_vec
 """
 
 CHECKS = """
+image_tags image_tags_are_answered daily warns
 label_records    label_records_do_not_conflict   once  warns
 label_records    label_records_find_their_images once  warns
 label_records    label_sources_say_something     once  warns

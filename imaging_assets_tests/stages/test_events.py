@@ -103,6 +103,19 @@ def test_messages_name_days_and_what_is_none_of_ours_is_counted(tmp_path: Path) 
     assert news.undated == ("landing/holiday/a b.jpg",)
 
 
+def test_news_of_every_landing_source_are_news(tmp_path: Path) -> None:
+    landing = {"sources": [{"name": "factory", "folder": "line/one"}]}
+    elsewhere = SUBJECT.replace("landing/", "line/one/")
+    news, _ = news_of(
+        tmp_path,
+        grid("1", elsewhere),
+        grid("2", elsewhere.replace("2026/03/02/a b.jpg", "_imaging_assets.json")),
+        grid("3", SUBJECT.replace("landing/", "line/two/")),
+        landing=landing,
+    )
+    assert (news.days, news.elsewhere, news.undated) == ({"2026-03-02"}, 2, ())
+
+
 def test_undated_blobs_belong_to_the_day_they_arrived_on_where_that_is_the_setting(tmp_path: Path) -> None:
     pipeline = a_pipeline(tmp_path, partitions={"undated": "arrival"})
     land(pipeline, {}, "2026-03-02")
