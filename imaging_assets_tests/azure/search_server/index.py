@@ -190,6 +190,8 @@ def _of_type(name: str, declared: Json, value: Any) -> Any:
         return value
     if kind == "Collection(Edm.String)" and isinstance(value, list) and all(isinstance(item, str) for item in value):
         return value
+    if kind == "Collection(Edm.Double)" and isinstance(value, list) and all(isinstance(item, int | float) for item in value):
+        return [float(item) for item in value]
     if kind == "Edm.Boolean" and isinstance(value, bool):
         return value
     if _NUMBER.fullmatch(kind) and number and (kind == "Edm.Double" or isinstance(value, int)):
