@@ -100,12 +100,16 @@ class SearchPipeline:
         """
         url, wait = self._wanted.skill_url, self._wanted.timeout_seconds
         headers = {"Ocp-Apim-Subscription-Key": self._wanted.skill_key} if self._wanted.skill_key else {}
-        call = {"values": [{"recordId": "0", "data": {"images": {"$type": "file", "data": base64.b64encode(image).decode()}}}]}
+        call: Any = {
+            "values": [{"recordId": "0", "data": {"images": {"$type": "file", "data": base64.b64encode(image).decode()}}}]
+        }
         try:
             answer = requests.post(url, json=call, headers=headers, timeout=wait, allow_redirects=False)
         except requests.RequestException as error:
             reason = type(error).__name__
-            raise ServiceError(f"No answer from {url} ({reason}). Start `imaging-assets serve` and see search_pipeline.skill_url.") from None
+            raise ServiceError(
+                f"No answer from {url} ({reason}). Start `imaging-assets serve` and see search_pipeline.skill_url."
+            ) from None
         status = answer.status_code
         if status in (401, 403):
             raise AccessDeniedError(f"{url} answers {status}. Give the server's key as IMAGING_SERVE__KEY here, too.", status)
@@ -123,7 +127,9 @@ class SearchPipeline:
         """The queries of the power skill's notebook: everything, and by label."""
         return {
             "documents": self._call("query everything", lambda: self._page("*", None)),
-            "with_label": self._call(f"query the label {label!r}", lambda: self._page(_phrase(label), ["amllabel"])) if label else None,
+            "with_label": self._call(f"query the label {label!r}", lambda: self._page(_phrase(label), ["amllabel"]))
+            if label
+            else None,
         }
 
     def _page(self, text: str, fields: list[str] | None) -> Json:

@@ -10,12 +10,15 @@ import typer
 _FLAG = ""
 """In the help, what stands behind an option that takes no value."""
 
-pull_mode = typer.Typer(help="Azure AI Search pulls: an indexer that asks our skill about each landed blob.", no_args_is_help=True)
+pull_mode = typer.Typer(
+    help="Azure AI Search pulls: an indexer that asks our skill about each landed blob.", no_args_is_help=True
+)
 
 
 @pull_mode.command()
 def apply(
     context: typer.Context,
+    *,
     take_over: Annotated[
         bool, typer.Option("--take-over", metavar=_FLAG, help="Change what somebody else made under these names, too.")
     ] = False,

@@ -59,7 +59,9 @@ def test_pipeline(session: Session, image: str) -> int:
     pipeline = search_pipeline(session.settings())
     record = pipeline.ask_skill(file.read_bytes())
     label = str(record["data"].get("amllabel") or "")
-    session.say(f"amllabel: {label or '–'} ({record['data'].get('confidence', '–')}), model {record['data'].get('model_id', '–')}")
+    session.say(
+        f"amllabel: {label or '–'} ({record['data'].get('confidence', '–')}), model {record['data'].get('model_id', '–')}"
+    )
     for warning in record.get("warnings") or ():
         session.say(f"warning: {warning['message']}")
     errors = [each["message"] for each in record.get("errors") or ()]

@@ -27,7 +27,8 @@ class SearchPipeline(Group):
         description="Beginning of the names: `<name>-datasource`, `-index`, `-skillset`, `-indexer`; by default the old power skill's.",
     )
     skill_url: str = Field(
-        "", description="Where the service reaches `imaging-assets serve`, as `https://<host>/api/extraction`; it calls https only."
+        "",
+        description="Where the service reaches `imaging-assets serve`, as `https://<host>/api/extraction`; it calls https only.",
     )
     storage: SecretStr = Field(
         SecretStr(""),
@@ -35,7 +36,11 @@ class SearchPipeline(Group):
         "connection string; by default `azure.connection_string`.",
     )
     container: str = Field("", description="Container it reads; by default the landing place's.")
-    folder: str = Field("", description="Folder in that container; by default the landing place's, where `container` is not given.")
+    folder: str = Field(
+        "", description="Folder in that container; by default the landing place's, where `container` is not given."
+    )
     batch: int = Field(16, ge=1, le=1000, description="Images in one call of the skill.")
     timeout_seconds: int = Field(30, ge=1, le=230, description="The service waits so long for an answer of the skill.")
-    every_minutes: int = Field(60, ge=0, le=1440, description="Time between two runs of the indexer, from 5; 0: only when applied.")
+    every_minutes: int = Field(
+        60, ge=0, le=1440, description="Time between two runs of the indexer, from 5; 0: only when applied."
+    )

@@ -14,6 +14,7 @@ import pytest
 import uvicorn
 from azure.search.documents.indexes.models import SearchIndexerSkillset
 from azure.storage.blob import BlobServiceClient
+from typing_extensions import override
 
 from imaging_assets.settings import Settings
 from imaging_assets.web.app import create_app
@@ -108,7 +109,8 @@ def an_odd_skill(odd: OddSkill) -> Iterator[OddSkill]:
         def do_POST(self) -> None:
             odd.calls += 1
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            values = [{"recordId": each["recordId"], "data": {"amllabel": "odd"}, "warnings": [{"message": "odd"}]} for each in body["values"]]
+            said = {"data": {"amllabel": "odd"}, "warnings": [{"message": "odd"}]}
+            values = [{"recordId": each["recordId"], **said} for each in body["values"]]
             data = json.dumps({"values": values[1:] if odd.dropped else values}).encode()
             self.send_response(odd.statuses.pop(0) if odd.statuses else 200)
             self.send_header("Content-Type", "application/json")
@@ -116,6 +118,7 @@ def an_odd_skill(odd: OddSkill) -> Iterator[OddSkill]:
             self.end_headers()
             self.wfile.write(data)
 
+        @override
         def log_message(self, *_: object) -> None:
             return
 
@@ -132,7 +135,7 @@ def an_odd_skill(odd: OddSkill) -> Iterator[OddSkill]:
 
 
 def test_blobs_are_pulled_labelled_by_the_skill_and_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pictures = plain(["red", "green"], 2)
+    pictures = [(picture.tags[0], picture.data) for picture in plain(["red", "green"], 2)]
     with our_skill(tmp_path / "skill") as url, a_place(tmp_path, monkeypatch, url) as place:
         for number, (colour, data) in enumerate(pictures):
             place.upload(f"landing/2026/11/19/{colour}-{number}.jpg", data)
@@ -161,7 +164,9 @@ def test_blobs_are_pulled_labelled_by_the_skill_and_found(tmp_path: Path, monkey
             assert not [secret for secret in (STORAGE_KEY, ADMIN_KEY, KEY) if secret in text]
 
 
-def test_a_second_apply_writes_nothing_and_a_changed_key_writes_the_skillset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_apply_writes_nothing_and_a_changed_key_writes_the_skillset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with an_odd_skill(OddSkill()) as odd, a_place(tmp_path, monkeypatch, odd.url) as place:
         place.call("search-pipeline", "apply")
         place.finished()
@@ -212,16 +217,18 @@ def test_only_ours_is_changed_and_deleted(tmp_path: Path, monkeypatch: pytest.Mo
         assert place.call("search-pipeline", "status").code == 1
 
 
-def test_a_busy_skill_is_asked_again_and_a_record_without_answer_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_busy_skill_is_asked_again_and_a_record_without_answer_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with an_odd_skill(OddSkill(statuses=[503, 429])) as odd, a_place(tmp_path, monkeypatch, odd.url) as place:
-        for number, (_, data) in enumerate(plain(["red"], 2)):
-            place.upload(f"landing/{number}.jpg", data)
+        for number, picture in enumerate(plain(["red"], 2)):
+            place.upload(f"landing/{number}.jpg", picture.data)
         place.call("search-pipeline", "apply")
         first = place.finished()
         assert (odd.calls, first["documents"], len(first["runs"][0]["warnings"])) == (3, 2, 2)
 
         odd.dropped = True
-        place.upload("landing/0.jpg", plain(["green"], 1)[0][1])
+        place.upload("landing/0.jpg", plain(["green"], 1)[0].data)
         monkeypatch.setenv("IMAGING_SEARCH_PIPELINE__BATCH", "1")
         place.call("search-pipeline", "apply")
         second = place.finished(runs=2)["runs"][0]
@@ -247,5 +254,5 @@ def test_what_is_not_set_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_wrong_key_of_the_skill_is_told_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with an_odd_skill(OddSkill(statuses=[403])) as odd, a_place(tmp_path, monkeypatch, odd.url) as place:
         file = tmp_path / "one.jpg"
-        file.write_bytes(plain(["red"], 1)[0][1])
+        file.write_bytes(plain(["red"], 1)[0].data)
         assert "Give the server's key as IMAGING_SERVE__KEY" in place.call("search-pipeline", "test", str(file)).complaint

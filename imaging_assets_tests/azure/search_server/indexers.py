@@ -75,18 +75,22 @@ def check_part(kind: str, body: Json, parts: Mapping[str, Mapping[str, Json]], i
     for skill in body.get("skills") or ():
         _check_skill(skill)
     if kind == "indexers":
-        if body["dataSourceName"] not in parts["datasources"]:
-            raise BadPart(f"This indexer refers to a data source '{body['dataSourceName']}' that doesn't exist")
-        if body["targetIndexName"] not in indexes:
-            raise BadPart(f"This indexer refers to an index '{body['targetIndexName']}' that doesn't exist")
-        if body.get("skillsetName") and body["skillsetName"] not in parts["skillsets"]:
-            raise BadPart(f"This indexer refers to a skillset '{body['skillsetName']}' that doesn't exist")
-        fields = indexes[body["targetIndexName"]].fields
-        for mapping in [*(body.get("fieldMappings") or ()), *(body.get("outputFieldMappings") or ())]:
-            if mapping["targetFieldName"] not in fields:
-                raise BadPart(f"The target field '{mapping['targetFieldName']}' is not in the index")
-        if re.fullmatch(r"PT[0-4]M", (body.get("schedule") or {}).get("interval", "")):
-            raise BadPart("The minimum interval of a schedule is 5 minutes.")
+        _check_indexer(body, parts, indexes)
+
+
+def _check_indexer(body: Json, parts: Mapping[str, Mapping[str, Json]], indexes: Mapping[str, Index]) -> None:
+    if body["dataSourceName"] not in parts["datasources"]:
+        raise BadPart(f"This indexer refers to a data source '{body['dataSourceName']}' that doesn't exist")
+    if body["targetIndexName"] not in indexes:
+        raise BadPart(f"This indexer refers to an index '{body['targetIndexName']}' that doesn't exist")
+    if body.get("skillsetName") and body["skillsetName"] not in parts["skillsets"]:
+        raise BadPart(f"This indexer refers to a skillset '{body['skillsetName']}' that doesn't exist")
+    fields = indexes[body["targetIndexName"]].fields
+    for mapping in [*(body.get("fieldMappings") or ()), *(body.get("outputFieldMappings") or ())]:
+        if mapping["targetFieldName"] not in fields:
+            raise BadPart(f"The target field '{mapping['targetFieldName']}' is not in the index")
+    if re.fullmatch(r"PT[0-4]M", (body.get("schedule") or {}).get("interval", "")):
+        raise BadPart("The minimum interval of a schedule is 5 minutes.")
 
 
 def _check_skill(skill: Json) -> None:
@@ -97,7 +101,9 @@ def _check_skill(skill: Json) -> None:
     seconds = int(re.fullmatch(r"PT(\d+)S", skill.get("timeout") or "PT30S")[1])  # type: ignore[index]
     if not 1 <= seconds <= 230:
         raise BadPart("The timeout of a web API skill is from 1 to 230 seconds.")
-    if bad := [name for name in skill.get("httpHeaders") or () if name.lower().startswith(_FORBIDDEN[:2]) or name.lower() in _FORBIDDEN]:
+    if bad := [
+        name for name in skill.get("httpHeaders") or () if name.lower().startswith(_FORBIDDEN[:2]) or name.lower() in _FORBIDDEN
+    ]:
         raise BadPart(f"The header '{bad[0]}' is not allowed.")
 
 
@@ -195,7 +201,7 @@ class Run:
         for mapping in self.indexer.get("fieldMappings") or ():
             value = document.get(mapping["sourceFieldName"])
             function = (mapping.get("mappingFunction") or {}).get("name")
-            values[mapping["targetFieldName"]] = token_of(value) if function == "base64Encode" else value
+            values[mapping["targetFieldName"]] = token_of(str(value)) if function == "base64Encode" else value
         for mapping in self.indexer.get("outputFieldMappings") or ():
             values[mapping["targetFieldName"]] = _path(document, mapping["sourceFieldName"])
         return values

@@ -35,7 +35,9 @@ class Parts:
         Raises:
             Refused, BadPart: An error.
         """
-        found = re.fullmatch(r"/(datasources|skillsets|indexers)(?:\('([^']+)'\))?(?:/search[.](run|reset|status))?", request.path)
+        found = re.fullmatch(
+            r"/(datasources|skillsets|indexers)(?:\('([^']+)'\))?(?:/search[.](run|reset|status))?", request.path
+        )
         if not found:
             raise Refused(404, f"There is no {request.path}")
         kind, name, verb = found.groups()

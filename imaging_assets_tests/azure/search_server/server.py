@@ -186,7 +186,9 @@ class _Handler(BaseHTTPRequestHandler):
             faults = []  # the lookup's template has no parentheses that the checker could match
         if answer.status >= 400:  # its schema lies in another file, and a refused request may well be a wrong one
             return answer
-        faults += contract.response_faults(request.method, path, answer.status, _as_of_2024(answer.body) if indexes else answer.body)
+        faults += contract.response_faults(
+            request.method, path, answer.status, _as_of_2024(answer.body) if indexes else answer.body
+        )
         if faults:
             state.broken_contract += [f"{request.method} {request.path}: {fault}" for fault in faults]
             return Answer(400, {"error": {"code": "OpenAPI", "message": "; ".join(faults)[:2000]}})
