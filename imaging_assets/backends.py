@@ -196,52 +196,10 @@ def data_assets(workspace: str) -> "DataAssets":
 
 
 def search_pipeline(settings: Settings) -> "SearchPipeline":
-    """The pull mode of the search service, whatever the profile; makes no call.
+    """Pull mode, whatever the profile; raises SettingsError for what is not named, makes no call."""
+    from imaging_assets.azure.pipeline_connection import connect  # noqa: PLC0415
 
-    Raises:
-        SettingsError: The search service, the skill or the storage account is not named.
-    """
-    from imaging_assets.azure.containers import Containers  # noqa: PLC0415
-    from imaging_assets.azure.credentials import search_credential  # noqa: PLC0415
-    from imaging_assets.azure.search_pipeline import SearchPipeline, Wanted  # noqa: PLC0415
-
-    azure, policy, key = settings.azure, settings.search_pipeline, settings.serve.key
-    if not azure.search_endpoint:
-        raise SettingsError("There is no search service. Set azure.search_endpoint to https://<service>.search.windows.net.")
-    spot = Containers(azure.container, azure.containers).spot_of(f"{settings.places.landing}/")
-    wanted = Wanted(
-        name=policy.name,
-        storage=_storage_of_pipeline(settings),
-        container=policy.container or spot.container,
-        folder=policy.folder or ("" if policy.container else spot.name.rstrip("/")),
-        skill_url=_skill_url(policy.skill_url),
-        skill_key=key.get_secret_value() if key else "",
-        batch=policy.batch,
-        timeout_seconds=policy.timeout_seconds,
-        every_minutes=policy.every_minutes and max(5, policy.every_minutes),
-    )
-    return SearchPipeline(azure.search_endpoint.rstrip("/"), search_credential(azure), wanted)
-
-
-def _storage_of_pipeline(settings: Settings) -> str:
-    given = settings.search_pipeline.storage.get_secret_value()
-    whole = settings.azure.connection_string
-    if not given and not whole:
-        raise SettingsError(
-            "The search service needs to read the blobs. Set search_pipeline.storage to ResourceId=<id of the storage account>; and give "
-            "the service's identity the role 'Storage Blob Data Reader', or set it to a connection string."
-        )
-    return given or (whole.get_secret_value() if whole else "")
-
-
-def _skill_url(given: str) -> str:
-    address = urlsplit(given)
-    if address.scheme != "https" and address.hostname not in {"127.0.0.1", "localhost"}:
-        raise SettingsError(
-            f"search_pipeline.skill_url is {given!r}, but the search service calls https only. Set it to "
-            "https://<host>/api/extraction, where `imaging-assets serve` answers."
-        )
-    return given
+    return connect(settings.azure, settings.search_pipeline, settings.places, settings.serve)
 
 
 def _embedded_store_and_index(settings: Settings, embedder: "ImageEmbedder") -> tuple[BlobStore, SearchIndex]:

@@ -25,8 +25,6 @@ from imaging_assets.azure.translation import pipeline_errors, redacted
 from imaging_assets.errors import AccessDeniedError, ConsentRequiredError, ServiceError
 
 _T = TypeVar("_T")
-__all__ = ["SearchPipeline", "Wanted"]
-
 _SHOWN_RUNS = 10
 _TOP = 10
 
