@@ -54,7 +54,7 @@ def _skill_url(given: str) -> str:
     address = urlsplit(given)
     if address.scheme != "https" and address.hostname not in {"127.0.0.1", "localhost"}:
         raise SettingsError(
-            f"search_pipeline.skill_url is {given!r}, but the search service calls https only. Set it to "
+            f"search_pipeline.skill_url is {given.partition('?')[0]!r}, but the search service calls https only. Set it to "
             "https://<host>/api/extraction, where `imaging-assets serve` answers."
         )
     return given

@@ -47,6 +47,12 @@ class Wanted:
     timeout_seconds: int
     every_minutes: int
 
+    @property
+    def skill_headers(self) -> dict[str, str]:
+        """What the service sends to the skill with every call."""
+        headers = {"Imaging-Timeout-Seconds": str(self.timeout_seconds)}
+        return {**headers, "Ocp-Apim-Subscription-Key": self.skill_key} if self.skill_key else headers
+
     def definitions(self) -> dict[str, Json]:
         """Kind to definition, marked as ours and with a fingerprint, by which a changed secret is noticed."""
         makers = {"datasource": self._datasource, "index": self._index, "skillset": self._skillset, "indexer": self._indexer}
@@ -74,14 +80,11 @@ class Wanted:
         return {"fields": fields}
 
     def _skillset(self) -> Json:
-        headers = {"Imaging-Timeout-Seconds": str(self.timeout_seconds)}
-        if self.skill_key:
-            headers["Ocp-Apim-Subscription-Key"] = self.skill_key
         skill = {
             "@odata.type": "#Microsoft.Skills.Custom.WebApiSkill",
             "name": "aml-classifier",
             "uri": self.skill_url,
-            "httpHeaders": headers,
+            "httpHeaders": self.skill_headers,
             "httpMethod": "POST",
             "timeout": f"PT{self.timeout_seconds}S",
             "batchSize": self.batch,
@@ -124,6 +127,12 @@ def is_ours(there: Mapping[str, Any]) -> bool:
     return str(there.get("description") or "").startswith(MARK)
 
 
+def index_lacks(wanted: Json, there: Json) -> list[Json]:
+    """Fields that are wanted and not there; what is there stays, since a field cannot be changed."""
+    names = {each["name"] for each in there["fields"]}
+    return [each for each in wanted["fields"] if each["name"] not in names]
+
+
 def is_as_wanted(wanted: Any, there: Any) -> bool:
     """Whether all that is wanted is there; secrets are compared by the fingerprint in the description."""
     if isinstance(wanted, dict):
@@ -138,7 +147,7 @@ def is_as_wanted(wanted: Any, there: Any) -> bool:
 def _marked(definition: Json) -> Json:
     text = json.dumps(definition, sort_keys=True).encode()
     # Slow on purpose: a short key must not be found by trying.
-    digest = hashlib.scrypt(text, salt=definition["name"].encode(), n=2**14, r=8, p=1, dklen=8).hex()
+    digest = hashlib.scrypt(text, salt=definition["name"].encode(), n=2**12, r=8, p=1, dklen=8).hex()
     return {**definition, "description": f"{MARK} ({digest})"}
 
 

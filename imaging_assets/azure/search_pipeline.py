@@ -20,13 +20,14 @@ from azure.search.documents.indexes.models import (
     SearchIndexerSkillset,
 )
 
-from imaging_assets.azure.pipeline_definitions import KINDS, Json, Wanted, is_as_wanted, is_ours
+from imaging_assets.azure.pipeline_definitions import KINDS, Json, Wanted, index_lacks, is_as_wanted, is_ours
 from imaging_assets.azure.translation import pipeline_errors, redacted
 from imaging_assets.errors import AccessDeniedError, ConsentRequiredError, ServiceError
 
 _T = TypeVar("_T")
 _SHOWN_RUNS = 10
-_TOP = 10
+_TOP = 20
+"""As the power skill's notebook asks."""
 
 
 class SearchPipeline:
@@ -70,7 +71,7 @@ class SearchPipeline:
     def status(self) -> Json:
         """What is there, and the indexer's runs with their errors and warnings, newest first."""
         definitions = self._wanted.definitions()
-        parts = {wanted["name"]: self._state(wanted, self._get(kind)) for kind, wanted in definitions.items()}
+        parts = {wanted["name"]: _state(kind, wanted, self._get(kind)) for kind, wanted in definitions.items()}
         indexer, index = f"{self._wanted.name}-indexer", f"{self._wanted.name}-index"
         if parts[indexer] == "missing":
             return {"parts": parts, "indexer": "missing", "documents": None, "runs": []}
@@ -96,13 +97,15 @@ class SearchPipeline:
             AccessDeniedError: It does not accept the key.
             ServiceError: It cannot be reached, or its answer is none of the contract.
         """
-        url, wait = self._wanted.skill_url, self._wanted.timeout_seconds
-        headers = {"Ocp-Apim-Subscription-Key": self._wanted.skill_key} if self._wanted.skill_key else {}
+        wanted = self._wanted
+        url = wanted.skill_url.partition("?")[0]  # behind it there may be a key
         call: Any = {
             "values": [{"recordId": "0", "data": {"images": {"$type": "file", "data": base64.b64encode(image).decode()}}}]
         }
         try:
-            answer = requests.post(url, json=call, headers=headers, timeout=wait, allow_redirects=False)
+            answer = requests.post(
+                wanted.skill_url, json=call, headers=wanted.skill_headers, timeout=wanted.timeout_seconds, allow_redirects=False
+            )
         except requests.RequestException as error:
             reason = type(error).__name__
             raise ServiceError(
@@ -122,32 +125,31 @@ class SearchPipeline:
         return dict(record)
 
     def query(self, label: str) -> Json:
-        """The queries of the power skill's notebook: everything, and by label."""
-        return {
-            "documents": self._call("query everything", lambda: self._page("*", None)),
-            "with_label": self._call(f"query the label {label!r}", lambda: self._page(_phrase(label), ["amllabel"]))
-            if label
-            else None,
-        }
+        """Everything, the label as a word anywhere (the query of the power skill's notebook), and the label itself.
 
-    def _page(self, text: str, fields: list[str] | None) -> Json:
+        The notebook takes the blob's address out of `id`, so each row has it as `blob`.
+        """
+        found = {"documents": self._call("query everything", lambda: self._page("*"))}
+        if label:
+            found["by_word"] = self._call(f"query the word {label!r}", lambda: self._page(label))
+            found["with_label"] = self._call(f"query the label {label!r}", lambda: self._page(_phrase(label), ["amllabel"]))
+        return found
+
+    def _page(self, text: str, fields: list[str] | None = None) -> Json:
         select = ["id", "url", "file_name", "amllabel", "confidence"]
         pages = self._documents.search(text, search_fields=fields, include_total_count=True, select=select, top=_TOP).by_page()
-        rows = [{name: row.get(name) for name in select} for row in next(pages, ())]
+        rows = [{name: row.get(name) for name in select} | {"blob": blob_of(row["id"])} for row in next(pages, ())]
         return {"count": pages.get_count() or 0, "rows": rows}  # type: ignore[attr-defined]
 
     def _bring_about(self, kind: str, wanted: Json, there: Json | None) -> str:
         if there is None:
-            self._call(f"make {wanted['name']}", lambda: self._put(kind, wanted))
+            self._call(f"make {wanted['name']}", lambda: self._put(kind, wanted, MatchConditions.IfMissing))
             return "made"
-        if kind == "index":  # fields cannot be changed, only added
-            names = {each["name"] for each in there["fields"]}
-            if is_ours(there) and names >= {each["name"] for each in wanted["fields"]}:
-                return "unchanged"
-            fields = [*there["fields"], *(each for each in wanted["fields"] if each["name"] not in names)]
-            wanted = {**there, "fields": fields, "description": wanted["description"]}
-        elif is_as_wanted(wanted, there):
+        if _state(kind, wanted, there) == "as declared":
             return "unchanged"
+        if kind == "index":
+            fields = [*there["fields"], *index_lacks(wanted, there)]
+            wanted = {**there, "fields": fields, "description": wanted["description"]}
         changed = {**wanted, "@odata.etag": there.get("@odata.etag")}
         self._call(f"change {wanted['name']}", lambda: self._put(kind, changed, MatchConditions.IfNotModified))
         return "changed"
@@ -180,7 +182,7 @@ class SearchPipeline:
 
         return self._call(f"read {name}", get)
 
-    def _put(self, kind: str, wanted: Json, match: MatchConditions = MatchConditions.Unconditionally) -> None:
+    def _put(self, kind: str, wanted: Json, match: MatchConditions) -> None:
         if kind == "datasource":
             self._indexers.create_or_update_data_source_connection(
                 SearchIndexerDataSourceConnection(wanted), match_condition=match
@@ -201,17 +203,26 @@ class SearchPipeline:
         }
         removers[kind](name)
 
-    def _state(self, wanted: Json, there: Json | None) -> str:
-        if there is None:
-            return "missing"
-        if not is_ours(there):
-            return "not ours"
-        same = is_as_wanted({name: value for name, value in wanted.items() if name != "fields"}, there)
-        return "as declared" if same or "fields" in wanted else "differs"
-
     def _call(self, doing: str, step: Callable[[], _T]) -> _T:
         with pipeline_errors(doing, self._endpoint):
             return step()
+
+
+def blob_of(document: str) -> str:
+    """A blob's address out of the key of its document, or "" if it is none of the service's encoding."""
+    try:
+        return base64.urlsafe_b64decode(document[:-1] + "=" * int(document[-1:])).decode()
+    except ValueError:
+        return ""
+
+
+def _state(kind: str, wanted: Json, there: Json | None) -> str:
+    if there is None:
+        return "missing"
+    if not is_ours(there):
+        return "not ours"
+    same = not index_lacks(wanted, there) if kind == "index" else is_as_wanted(wanted, there)
+    return "as declared" if same else "differs"
 
 
 def _run(told: Mapping[str, Any]) -> Json:

@@ -69,10 +69,10 @@ def test_pipeline(session: Session, image: str) -> int:
         complain(message)
     found = pipeline.query(label)
     session.say(f"{counted(found['documents']['count'], 'document')} in the index")
-    if found["with_label"] is not None:
-        session.say(f"{found['with_label']['count']} with the label {label}:")
-        for row in found["with_label"]["rows"]:
-            session.say(f"  {row['file_name']}  {', '.join(row['amllabel'] or ())}")
+    if label:
+        session.say(f"{found['with_label']['count']} with the label {label}; {found['by_word']['count']} with the word anywhere:")
+        for row in found["by_word"]["rows"]:
+            session.say(f"  {row['blob'] or row['url']}  {', '.join(row['amllabel'] or ())}")
     session.answer({"skill": record, **found})
     return _FAILED if errors else _OK
 

@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,7 +11,10 @@ from typing import Any
 
 import pytest
 import uvicorn
-from azure.search.documents.indexes.models import SearchIndexerSkillset
+from azure.core.credentials import AzureKeyCredential
+from azure.search.documents import SearchClient
+from azure.search.documents.indexes import SearchIndexClient
+from azure.search.documents.indexes.models import SearchField, SearchIndex, SearchIndexerSkillset
 from azure.storage.blob import BlobServiceClient
 from typing_extensions import override
 
@@ -21,7 +23,7 @@ from imaging_assets.web.app import create_app
 from imaging_assets_tests.azure.azurite import KEY as STORAGE_KEY
 from imaging_assets_tests.azure.azurite import a_name, azurite, connection_string
 from imaging_assets_tests.azure.search_server.indexers import token_of
-from imaging_assets_tests.azure.search_server.server import ADMIN_KEY, SearchServer, a_search_server
+from imaging_assets_tests.azure.search_server.server import ADMIN_KEY, Fault, SearchServer, a_search_server
 from imaging_assets_tests.cli.command_line import call_cli
 from imaging_assets_tests.embedded.pictures import plain
 from imaging_assets_tests.web.servers import KEY, a_trained_pipeline
@@ -46,13 +48,13 @@ class Place:
             service.get_blob_client(self.container, name).upload_blob(data, overwrite=True)
 
     def finished(self, runs: int = 1) -> Any:
-        """The status once so many runs are over."""
-        for _ in range(300):
-            told = self.call("search-pipeline", "status", "--json").value
-            if len(told["runs"]) >= runs and told["runs"][0]["status"] != "inProgress":
-                return told
-            time.sleep(0.05)
-        raise AssertionError("the indexer does not finish")
+        """The status once the run that was begun last is over, which is this many-th."""
+        begun = self.search.service.parts.indexings[NAMES[3]].thread
+        assert begun is not None
+        begun.join()
+        told = self.call("search-pipeline", "status", "--json").value
+        assert len(told["runs"]) == runs
+        return told
 
 
 @contextmanager
@@ -84,7 +86,7 @@ def our_skill(home: Path) -> Iterator[str]:
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
-        time.sleep(0.02)
+        thread.join(0.02)
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
         yield f"http://127.0.0.1:{port}/api/extraction"
@@ -158,6 +160,7 @@ def test_blobs_are_pulled_labelled_by_the_skill_and_found(tmp_path: Path, monkey
         row = tested["with_label"]["rows"][0]
         assert row["id"] == token_of(row["url"])
         assert row["file_name"].startswith(pictures[0][0])
+        assert {each["blob"] for each in tested["by_word"]["rows"]} >= {each["url"] for each in tested["with_label"]["rows"]}
         printed = place.call("search-pipeline", "status").out
         assert "bad.jpg" in printed
         for text in (json.dumps(told), json.dumps(tested), printed):
@@ -215,6 +218,46 @@ def test_only_ours_is_changed_and_deleted(tmp_path: Path, monkeypatch: pytest.Mo
         assert place.call("search-pipeline", "delete", "--json").value["parts"] == dict.fromkeys(reversed(NAMES), "deleted")
         assert (named, place.search.service.indexes) == ({}, {})
         assert place.call("search-pipeline", "status").code == 1
+
+
+def test_an_index_of_the_power_skill_is_taken_over_with_its_fields_and_documents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    label = SearchField(name="amllabel", type="Collection(Edm.String)", searchable=True, filterable=False, facetable=False)
+    name = SearchField(name="name", type="Edm.String", searchable=True, filterable=False, facetable=False)
+    categories = SearchField(name="categories", type="Collection(Edm.ComplexType)", fields=[name])
+    key = SearchField(name="id", type="Edm.String", key=True, searchable=False)
+    with an_odd_skill(OddSkill()) as odd, a_place(tmp_path, monkeypatch, odd.url) as place:
+        picture = plain(["red"], 1)[0].data
+        place.upload("landing/old.jpg", picture)
+        old = token_of(f"{azurite()}/{place.container}/landing/old.jpg")
+        with SearchIndexClient(place.search.endpoint, AzureKeyCredential(ADMIN_KEY)) as indexes:
+            indexes.create_index(SearchIndex(name=NAMES[1], fields=[key, label, categories]))
+        with SearchClient(place.search.endpoint, NAMES[1], AzureKeyCredential(ADMIN_KEY)) as documents:
+            documents.upload_documents([{"id": old, "amllabel": ["husky"]}, {"id": "other", "amllabel": ["husky"]}])
+
+        assert place.call("search-pipeline", "apply").code == 3
+        assert place.call("search-pipeline", "status", "--json").value["parts"][NAMES[1]] == "not ours"
+        assert place.call("search-pipeline", "apply", "--take-over", "--json").value["parts"][NAMES[1]] == "changed"
+        assert place.finished()["documents"] == 2
+        assert set(place.call("search-pipeline", "apply", "--json").value["parts"].values()) == {"unchanged"}
+        index = place.search.service.indexes[NAMES[1]]
+        assert index.fields["categories"]["fields"] == [categories.as_dict()["fields"][0]]
+        assert index.fields["amllabel"]["filterable"] is False
+        assert {key: document["amllabel"] for key, document in index.documents.items()} == {old: ["odd"], "other": ["husky"]}
+        file = tmp_path / "one.jpg"
+        file.write_bytes(picture)
+        tested = place.call("search-pipeline", "test", str(file), "--json").value
+        assert [row["blob"] for row in tested["with_label"]["rows"]] == [f"{azurite()}/{place.container}/landing/old.jpg"]
+
+
+def test_what_somebody_makes_in_between_is_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with an_odd_skill(OddSkill()) as odd, a_place(tmp_path, monkeypatch, odd.url) as place:
+        place.search.faults = [Fault(f"^PUT /skillsets.*{NAMES[2]}", status=412)]
+        done = place.call("search-pipeline", "apply")
+        assert (done.code, "Somebody else changed it meanwhile; apply again" in done.complaint) == (1, True)
+        assert set(place.call("search-pipeline", "apply", "--json").value["parts"].values()) == {"unchanged", "made"}
+        place.finished()
 
 
 def test_a_busy_skill_is_asked_again_and_a_record_without_answer_is_an_error(
