@@ -6,7 +6,7 @@ Belongs here: defaults that follow from other settings, and what is missing. Doe
 from urllib.parse import urlsplit
 
 from imaging_assets.azure.containers import Containers
-from imaging_assets.azure.credentials import search_credential
+from imaging_assets.azure.credentials import search_credential, search_endpoint
 from imaging_assets.azure.pipeline_definitions import Wanted
 from imaging_assets.azure.search_pipeline import SearchPipeline
 from imaging_assets.errors import SettingsError
@@ -22,8 +22,7 @@ def connect(azure: Azure, policy: Policy, places: Places, serve: Serve) -> Searc
     Raises:
         SettingsError: The search service, the skill or the storage account is not named.
     """
-    if not azure.search_endpoint:
-        raise SettingsError("There is no search service. Set azure.search_endpoint to https://<service>.search.windows.net.")
+    endpoint = search_endpoint(azure)
     spot = Containers(azure.container, azure.containers).spot_of(f"{places.landing}/")
     wanted = Wanted(
         name=policy.name,
@@ -36,7 +35,7 @@ def connect(azure: Azure, policy: Policy, places: Places, serve: Serve) -> Searc
         timeout_seconds=policy.timeout_seconds,
         every_minutes=policy.every_minutes and max(_LEAST_MINUTES, policy.every_minutes),
     )
-    return SearchPipeline(azure.search_endpoint.rstrip("/"), search_credential(azure), wanted)
+    return SearchPipeline(endpoint, search_credential(azure), wanted)
 
 
 def _storage(azure: Azure, policy: Policy) -> str:
