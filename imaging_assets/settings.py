@@ -36,6 +36,7 @@ from imaging_assets.policies import (
     Resize,
     Review,
     Rollout,
+    SearchPipeline,
     Sensors,
     Serve,
     Training,
@@ -85,6 +86,7 @@ class Settings(BaseSettings):
     insights: Insights = Insights()
     vision: Vision = Vision()
     catalog: Catalog = Catalog()
+    search_pipeline: SearchPipeline = SearchPipeline()
     labels: Labels = Labels()
     training: Training = Training()
     rollout: Rollout = Rollout()
