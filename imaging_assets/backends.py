@@ -4,18 +4,23 @@ Belongs here: which implementation stands behind which port. Does not: reading s
 Implementations are imported late, so that a profile costs only what it uses.
 """
 
+import pickle
+from functools import cache, partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from imaging_assets.analyzers import build_embedder, plan
 from imaging_assets.errors import SettingsError
+from imaging_assets.policies import Execution
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.ports.catalog import Catalog
+from imaging_assets.ports.executor import Executor
 from imaging_assets.ports.predictor import Predictor
 from imaging_assets.ports.search_index import SearchIndex
 from imaging_assets.ports.trainer import Trainer
-from imaging_assets.settings import Settings
+from imaging_assets.settings import Settings, load_settings, with_secrets_of, without_secrets
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.state import Manifests
 
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
     from imaging_assets.azure.data_assets import DataAssets
     from imaging_assets.ports.analyzer import ImageEmbedder
 
+_PACKAGE = "imaging-assets"
 _POINTER = "_search_index.json"
 """In the place for manifests: which search index serves; profile azure alone has it there."""
 
@@ -68,8 +74,6 @@ def build(settings: Settings, *, blob_service: Any = None) -> Pipeline:
     Raises:
         SettingsError: A service is not named.
     """
-    from imaging_assets.embedded.executor import ThreadExecutor  # noqa: PLC0415
-
     embedder = build_embedder(settings)
     store: BlobStore
     if settings.profile == "azure":
@@ -82,7 +86,7 @@ def build(settings: Settings, *, blob_service: Any = None) -> Pipeline:
     return Pipeline(
         store=store,
         manifests=Manifests(store, settings.places.manifests),
-        executor=ThreadExecutor(settings.resize.workers),
+        **_executors(settings),
         embedder=embedder,
         insights=plan(settings, store),
         trainer=trainer,
@@ -98,7 +102,39 @@ def build(settings: Settings, *, blob_service: Any = None) -> Pipeline:
         review=settings.review,
         deletions=settings.deletions,
         crop_days=settings.insights.crop_days,
+        origin=partial(_build_again, version(_PACKAGE), _traveling(settings)),
     )
+
+
+def _executors(settings: Settings) -> dict[str, Executor]:
+    """Who works on images, and threads of this process."""
+    from imaging_assets.embedded.executor import ProcessExecutor, ThreadExecutor  # noqa: PLC0415
+
+    chosen, workers = settings.executor, settings.resize.workers
+    threads = ThreadExecutor(workers)
+    if chosen.kind == "dask":
+        from imaging_assets.embedded.dask_executor import DaskExecutor  # noqa: PLC0415
+
+        return {"executor": DaskExecutor(chosen.address or "", chosen.seconds), "threads": threads}
+    return {"executor": ProcessExecutor(workers) if chosen.kind == "processes" else threads, "threads": threads}
+
+
+def _traveling(settings: Settings) -> bytes:
+    """Settings as a task carries them: what decides about its result, and no secret (those a worker has in its own environment)."""
+    here = {"home": settings.home.absolute(), "executor": Execution()}
+    return pickle.dumps(without_secrets(settings.model_copy(update=here)))
+
+
+@cache
+def _build_again(release: str, settings: bytes) -> Pipeline:
+    """The pipeline of a worker, built once per process and settings.
+
+    Raises:
+        SettingsError: The worker has another release, or lacks a secret.
+    """
+    if (ours := version(_PACKAGE)) != release:
+        raise SettingsError(f"A worker has imaging-assets {ours}, the run {release}. Install the same release on all workers.")
+    return build(with_secrets_of(pickle.loads(settings), load_settings()))  # noqa: S301 - from the run, which may run any code here
 
 
 def build_catalog(settings: Settings) -> Catalog:

@@ -36,10 +36,10 @@ THIRD_PARTIES: dict[str, set[str]] = {
     "policies": {"pydantic"},
     "__init__": set(),
     "ports": {"numpy", "typing_extensions"},
-    "stages": PILLOW_AND_TABLES | {"defusedxml", "ijson", "pi_heif", "simplejpeg", "yaml"},
+    "stages": PILLOW_AND_TABLES | {"defusedxml", "ijson", "pi_heif", "simplejpeg", "typing_extensions", "yaml"},
     "embedded": PILLOW_AND_TABLES
     | {"sklearn", "skl2onnx", "onnx", "onnxruntime", "filelock", "threadpoolctl", "typing_extensions"}
-    | {"cv2", "rapidocr", "sqlalchemy"},
+    | {"cv2", "distributed", "rapidocr", "sqlalchemy"},
     "azure": {"azure", "msrest", "numpy", "requests", "PIL", "typing_extensions"},
     "settings": {"pydantic", "pydantic_settings", "typing_extensions"},
     "analyzers": set(),

@@ -149,14 +149,15 @@ def _previous(work: Work) -> pl.DataFrame:
 def _in_batches(pipeline: Pipeline, step: Step, todo: Sequence[_Wanted], work: Work) -> Iterator[Row]:
     size = pipeline.resize.batch
     for start in range(0, len(todo), size):
-        batch = list(pipeline.executor.map(partial(_ask, pipeline, step), todo[start : start + size]))
+        batch = list(pipeline.executor.map(partial(_ask, pipeline, step.name), todo[start : start + size]))
         yield from batch
         if start + size < len(todo):  # the last batch goes straight into the manifest
             work.journal.append(work.table, work.table.frame(batch))
 
 
-def _ask(pipeline: Pipeline, step: Step, image: _Wanted) -> Row:
+def _ask(pipeline: Pipeline, name: str, image: _Wanted) -> Row:
     """The row of one image: its answer, or why there is none."""
+    step = pipeline.insights.steps[name]
     analyzer = step.analyzer
     row: Row = dict.fromkeys(analyzer.columns) | {
         "sha256": image.row["sha256"],

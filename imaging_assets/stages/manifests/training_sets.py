@@ -54,7 +54,7 @@ def gather_training_set(pipeline: Pipeline, day: str, tagged: Mapping[str, Manif
     before, read_before = _start(pipeline, day, work)
     changed = [other for other in tagged if read_before.get(other) != tagged[other].rows]
     gone = [other for other in read_before if other not in tagged]
-    frames = list(pipeline.executor.map(lambda key: _labelled(pipeline, tagged[key]), changed))
+    frames = list(pipeline.threads.map(lambda key: _labelled(pipeline, tagged[key]), changed))
     kept, touched = _touched(pipeline, before, {*changed, *gone}, frames)
     images = {row["sha256"]: row for row in touched}
     _forget(images, {*changed, *gone})

@@ -1,0 +1,125 @@
+"""A day worked on by processes and by a Dask cluster: the rows are those of threads, also when a worker is killed on the way.
+
+Belongs here: whole days over each executor, and what travels to a worker. Does not: what an executor promises (`contracts`).
+"""
+
+import multiprocessing
+import pickle
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from imaging_assets.backends import build
+from imaging_assets.errors import SettingsError
+from imaging_assets.settings import Settings
+from imaging_assets.stages.pipeline import Pipeline
+from imaging_assets_tests.builders import DAY, a_picture, a_pipeline, land, run_chain
+from imaging_assets_tests.contracts.dask_cluster import DaskCluster
+
+ASSETS = ("resized_images", "image_vectors", "image_tags", "tagged_manifests", "predictions")
+SECRET = "xq7-never-to-be-seen"
+
+
+def pictures(count: int, kind: str = "JPEG", size: tuple[int, int] = (320, 240)) -> dict[str, bytes]:
+    """Good ones, copies, and one of each kind that ends in a row of its own."""
+    good = {f"{number:03}.{kind.lower()}": a_picture(number, size, kind) for number in range(count)}
+    return good | {"copy.jpg": a_picture(1, size, kind), "cut.jpg": a_picture(3)[:900], "web.webp": a_picture(5, kind="WEBP")}
+
+
+def rows_of_a_day(home: Path, many: dict[str, bytes], **settings: object) -> dict[str, str]:
+    pipeline = a_pipeline(home, **settings)
+    land(pipeline, many)
+    run_chain(pipeline)
+    return {asset: pipeline.manifests.find(asset, DAY).rows for asset in ASSETS}
+
+
+def in_the_middle(pipeline: Pipeline, act: Callable[[], None]) -> threading.Thread:
+    """Acts once the first batch of the day is in the journal."""
+
+    def wait() -> None:
+        while not list(pipeline.store.list_blobs("manifests/resized_images/_journal/")):
+            time.sleep(0.005)
+        act()
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_processes_make_the_rows_that_threads_make(tmp_path: Path) -> None:
+    few = pictures(8)
+    resize = {"workers": 2, "batch": 4}
+
+    by_processes = rows_of_a_day(tmp_path / "processes", few, resize=resize, executor={"kind": "processes"})
+
+    assert by_processes == rows_of_a_day(tmp_path / "threads", few, resize=resize)
+
+
+def test_nothing_secret_and_no_client_travels_to_a_worker(tmp_path: Path) -> None:
+    azure = {
+        "account_url": "https://a.blob.core.windows.net",
+        "account_key": SECRET,
+        "search_endpoint": "https://s",
+        "search_key": SECRET,
+    }
+    keys = {"training_key": SECRET, "prediction_key": SECRET}
+    settings = Settings(
+        profile="azure",
+        home=tmp_path,
+        azure=azure,
+        custom_vision=keys,
+        vision={"key": SECRET},
+        catalog={"url": f"postgresql://u:{SECRET}@h/d"},
+    )
+    pipeline = build(settings)
+
+    task = pickle.dumps(pipeline)
+
+    assert SECRET.encode() not in task
+    assert len(task) < 10_000
+    assert SECRET not in repr(pipeline)
+
+
+def test_a_worker_takes_its_secrets_from_its_own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"postgresql+psycopg://u:{SECRET}@h/d"
+    task = pickle.dumps(build(Settings(home=tmp_path, catalog={"url": url})))
+
+    monkeypatch.setenv("IMAGING_CATALOG__URL", url.replace("@h", "@worker"))
+    catalog = vars(pickle.loads(task).catalog)  # noqa: S301 - made two lines above
+
+    assert "@worker/d" in str(catalog)
+
+
+def test_a_worker_of_another_release_is_refused(tmp_path: Path) -> None:
+    build_again, (_release, settings) = build(Settings(home=tmp_path)).origin.func, build(Settings(home=tmp_path)).origin.args  # type: ignore[attr-defined]
+
+    with pytest.raises(SettingsError, match=r"A worker has imaging-assets .*, the run 0\.0\.0"):
+        build_again("0.0.0", settings)
+
+
+@pytest.mark.slow
+def test_a_day_whose_worker_process_is_killed_ends_the_same(tmp_path: Path) -> None:
+    many, resize = pictures(48, "PNG", (1200, 900)), {"workers": 2, "batch": 4, "max_bytes": 50_000}
+    pipeline = a_pipeline(tmp_path / "killed", resize=resize, executor={"kind": "processes"})
+
+    killer = in_the_middle(pipeline, lambda: multiprocessing.active_children()[0].kill())
+    killed = rows_of_a_day(tmp_path / "killed", many, resize=resize, executor={"kind": "processes"})
+
+    assert not killer.is_alive()
+    assert killed == rows_of_a_day(tmp_path / "calm", many, resize=resize)
+
+
+@pytest.mark.slow
+def test_a_day_on_a_cluster_whose_worker_is_killed_ends_the_same(tmp_path: Path) -> None:
+    many, resize = pictures(48, "PNG", (1200, 900)), {"workers": 2, "batch": 4, "max_bytes": 50_000}
+    with DaskCluster(workers=2, folder=tmp_path) as cluster:
+        executor = {"kind": "dask", "address": cluster.address}
+        pipeline = a_pipeline(tmp_path / "killed", resize=resize, executor=executor)
+        killer = in_the_middle(pipeline, cluster.workers[0].kill)
+        killed = rows_of_a_day(tmp_path / "killed", many, resize=resize, executor=executor)
+
+    assert not killer.is_alive()
+    assert killed == rows_of_a_day(tmp_path / "calm", many, resize=resize)
