@@ -21,7 +21,8 @@ Who may import whom (a test enforces it)::
     settings                    backends, cli, defs
     azure, embedded             backends only, and late
     analyzers                   backends, defs: which insights there are, and who answers
-    backends                    defs, cli, web
+    backends                    defs, cli, web, rehearsals
+    rehearsals                  cli only: what `plan` plays on
     defs                        cli only, and late; Dagster lives there and in definitions.py
     web                         cli only, and late; imports ports, stages, settings, backends
 

@@ -13,14 +13,23 @@ from urllib.parse import urlsplit
 
 from imaging_assets.analyzers import build_embedder, plan
 from imaging_assets.errors import SettingsError
+<<<<<<< HEAD
 from imaging_assets.policies import Execution
+=======
+from imaging_assets.policies import InsightStep
+>>>>>>> main
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.ports.catalog import Catalog
 from imaging_assets.ports.executor import Executor
 from imaging_assets.ports.predictor import Predictor
 from imaging_assets.ports.search_index import SearchIndex
 from imaging_assets.ports.trainer import Trainer
+<<<<<<< HEAD
 from imaging_assets.settings import Settings, load_settings, with_secrets_of, without_secrets
+=======
+from imaging_assets.settings import Settings
+from imaging_assets.stages.insights.plan import VECTORS
+>>>>>>> main
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.state import Manifests
 
@@ -28,7 +37,8 @@ if TYPE_CHECKING:
     from imaging_assets.azure.blob_store import AzureBlobStore
     from imaging_assets.azure.credentials import StorageAccount
     from imaging_assets.azure.data_assets import DataAssets
-    from imaging_assets.ports.analyzer import ImageEmbedder
+    from imaging_assets.ports.analyzer import ImageAnalyzer, ImageEmbedder
+    from imaging_assets.ports.checks import Finding
 
 _PACKAGE = "imaging-assets"
 _POINTER = "_search_index.json"
@@ -65,6 +75,11 @@ def create_store(settings: Settings) -> None:
     DirectoryBlobStore.create(store_folder(settings))
 
 
+def spends_on_training(settings: Settings) -> bool:
+    """Whether a training and its predictions are billed: Custom Vision does them."""
+    return settings.profile == "azure" and settings.azure.trainer == "custom_vision"
+
+
 def build(settings: Settings, *, blob_service: Any = None) -> Pipeline:
     """Everything the steps need; makes no call.
 
@@ -78,11 +93,10 @@ def build(settings: Settings, *, blob_service: Any = None) -> Pipeline:
     store: BlobStore
     if settings.profile == "azure":
         store = _azure_store(settings, blob_service or storage_account(settings).blob_service())
-        index = _azure_index(settings, store, embedder)
+        index = azure_index(settings, store, embedder)
     else:
         store, index = _embedded_store_and_index(settings, embedder)
-    custom_vision = settings.profile == "azure" and settings.azure.trainer == "custom_vision"
-    trainer, predictor = (_custom_vision if custom_vision else _embedded_models)(settings, store)
+    trainer, predictor = (_custom_vision if spends_on_training(settings) else _embedded_models)(settings, store)
     return Pipeline(
         store=store,
         manifests=Manifests(store, settings.places.manifests),
@@ -209,7 +223,15 @@ def _azure_store(settings: Settings, blob_service: Any) -> "AzureBlobStore":
     return AzureBlobStore(blob_service, settings.azure.container, settings.azure.containers)
 
 
-def _azure_index(settings: Settings, store: BlobStore, embedder: "ImageEmbedder") -> SearchIndex:
+def azure_index(settings: Settings, store: BlobStore, embedder: "ImageEmbedder", *, transport: Any = None) -> SearchIndex:
+    """The index of profile azure; makes no call.
+
+    Args:
+        transport: What carries its calls, by default the SDK's own.
+
+    Raises:
+        SettingsError: The service is not named.
+    """
     from imaging_assets.azure.credentials import search_credential  # noqa: PLC0415
     from imaging_assets.azure.search_index import AzureAISearchIndex  # noqa: PLC0415
 
@@ -227,6 +249,7 @@ def _azure_index(settings: Settings, store: BlobStore, embedder: "ImageEmbedder"
         pointer=f"{settings.places.manifests}/{_POINTER}",
         dimensions=embedder.dimensions,
         embedding_id=embedder.embedding_id,
+        transport=transport,
     )
 
 
@@ -234,9 +257,39 @@ def _custom_vision(settings: Settings, store: BlobStore) -> tuple[Trainer, Predi
     from imaging_assets.azure.custom_vision.client import Connection  # noqa: PLC0415
     from imaging_assets.azure.predictor import CustomVisionPredictor  # noqa: PLC0415
     from imaging_assets.azure.trainer import CustomVisionTrainer  # noqa: PLC0415
+    from imaging_assets.stages.images.encode import smaller_copy  # noqa: PLC0415
 
     policy, folder = settings.custom_vision, settings.places.models
     connection = Connection(policy)
     least = settings.training.min_images_per_tag
     trainer = CustomVisionTrainer(store, connection, policy, folder=folder, min_images_per_tag=least)
-    return trainer, CustomVisionPredictor(store, connection, policy, folder=folder)
+    return trainer, CustomVisionPredictor(store, connection, policy, smaller_copy, folder=folder)
+
+
+def check_services(settings: Settings) -> "list[Finding]":
+    """Profile azure: a row per right, each by a real call; a service that is not named is a row, too."""
+    from imaging_assets.azure import checks, service_checks  # noqa: PLC0415
+    from imaging_assets.azure.credentials import search_credential  # noqa: PLC0415
+
+    places, azure = settings.places, settings.azure
+    store = _azure_store(settings, storage_account(settings).blob_service())
+    ours = (places.resized, places.thumbnails, places.crops, places.manifests, places.models, places.review)
+    rows = checks.storage(store, (places.landing, places.labels), ours)
+    pointer = f"{places.manifests}/{_POINTER}"
+    rows += checks.search(azure.search_endpoint.rstrip("/"), search_credential(azure), azure.search_alias, store, pointer)
+    if spends_on_training(settings):
+        rows += service_checks.custom_vision(settings.custom_vision)
+    asked: list[tuple[str, ImageAnalyzer | ImageEmbedder]] = [
+        (name, step.analyzer) for name, step in plan(settings, store).steps.items() if who_answers(settings, name) == "vision"
+    ]
+    if who_answers(settings, VECTORS) == "vision":
+        asked.append((VECTORS, build_embedder(settings)))
+    rows += service_checks.vision(asked)
+    # A queue of events is checked here, once there is a setting for it: peek and delete, 'Storage Queue Data Message Processor'.
+    return rows
+
+
+def who_answers(settings: Settings, step: str) -> str:
+    """The service behind a step of the group insights: `vision`, or `embedded`."""
+    analyzer = settings.insights.steps.get(step, InsightStep()).analyzer or step
+    return "vision" if analyzer.startswith("azure_") else "embedded"

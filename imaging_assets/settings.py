@@ -31,6 +31,7 @@ from imaging_assets.policies import (
     Labels,
     Partitions,
     Places,
+    Prices,
     Resize,
     Review,
     Rollout,
@@ -92,6 +93,7 @@ class Settings(BaseSettings):
     azure: Azure = Azure()
     custom_vision: CustomVision = CustomVision()
     serve: Serve = Serve()
+    prices: Prices = Prices()
 
     @classmethod
     @override

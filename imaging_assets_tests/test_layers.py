@@ -20,12 +20,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "azure": EVERYONE | {"ports", "azure"},
     "settings": EVERYONE,
     "analyzers": EVERYONE | {"ports", "settings", "stages.insights", "late embedded", "late azure"},
-    "backends": EVERYONE | {"ports", "settings", "analyzers", "stages.pipeline", "stages.state", "late embedded", "late azure"},
+    "backends": EVERYONE
+    | {"ports", "settings", "analyzers", "stages.pipeline", "stages.state", "stages.insights.plan"}
+    | {"late embedded", "late azure", "late stages.images.encode"},
+    "rehearsals": EVERYONE | {"ports", "settings", "backends", "stages", "late azure"},
     "defs": EVERYONE | {"ports", "stages", "settings", "analyzers", "backends", "defs"},
     "definitions": {"defs"},
     "web": EVERYONE | {"ports", "stages", "settings", "backends", "web"},
     "demo": EVERYONE | {"demo"},
-    "cli": EVERYONE | {"ports", "stages", "settings", "backends", "demo", "cli", "late defs", "late definitions", "late web"},
+    "cli": EVERYONE
+    | {"ports", "stages", "settings", "backends", "demo", "cli", "rehearsals", "late defs", "late definitions", "late web"},
 }
 """Column to what it may import; "late" only inside functions."""
 
@@ -36,7 +40,7 @@ THIRD_PARTIES: dict[str, set[str]] = {
     "policies": {"pydantic"},
     "__init__": set(),
     "ports": {"numpy", "typing_extensions"},
-    "stages": PILLOW_AND_TABLES | {"defusedxml", "ijson", "pi_heif", "simplejpeg", "typing_extensions", "yaml"},
+    "stages": PILLOW_AND_TABLES | {"typing_extensions", "defusedxml", "ijson", "pi_heif", "simplejpeg", "yaml"},
     "embedded": PILLOW_AND_TABLES
     | {"sklearn", "skl2onnx", "onnx", "onnxruntime", "filelock", "threadpoolctl", "typing_extensions"}
     | {"cv2", "distributed", "rapidocr", "sqlalchemy"},
@@ -44,6 +48,7 @@ THIRD_PARTIES: dict[str, set[str]] = {
     "settings": {"pydantic", "pydantic_settings", "typing_extensions"},
     "analyzers": set(),
     "backends": set(),
+    "rehearsals": set(),
     "defs": {"dagster", "dagster_azure", "numpy", "polars", "pydantic", "typing_extensions"},
     "definitions": {"dagster"},
     "web": {"fastapi", "starlette", "jinja2", "prometheus_client", "pybase64", "pydantic", "pydantic_core", "typing_extensions"}

@@ -10,18 +10,26 @@ from typing_extensions import override
 from imaging_assets.azure.custom_vision.client import Connection
 from imaging_assets.azure.custom_vision.models import ModelRecord, ModelRecords
 from imaging_assets.azure.custom_vision.project import Project
-from imaging_assets.azure.custom_vision.smaller import fit
-from imaging_assets.errors import AccessDeniedError, QuotaError, ServiceError
+from imaging_assets.errors import AccessDeniedError, QuotaError, ServiceError, UnreadableImageError
 from imaging_assets.policies import CustomVision
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.ports.predictor import Predictor
 from imaging_assets.records.predictions import Prediction, Scored
 
+MOST_BYTES = 4_000_000
+"""Prediction takes 4 MB."""
+
+Smaller = Callable[[bytes, int], bytes]
+"""An encoded image and the bytes it may have, to the image itself or a copy of so many at most; raises UnreadableImageError."""
+
 
 class CustomVisionPredictor(Predictor):
     """Scores by the service, one call per image; safe to share between threads, which is what makes it fast."""
 
-    def __init__(self, store: BlobStore, connection: Connection, policy: CustomVision, *, folder: str = "models") -> None:
+    def __init__(
+        self, store: BlobStore, connection: Connection, policy: CustomVision, smaller: Smaller, *, folder: str = "models"
+    ) -> None:
+        self._smaller = smaller
         self._records = ModelRecords(store, folder)
         self._connection = connection
         self._policy = policy
@@ -39,7 +47,7 @@ class CustomVisionPredictor(Predictor):
         answers: list[Scored] = []
         for image in images:
             try:
-                answers.append(_scored(ask, image))
+                answers.append(self._scored(ask, image))
             except ServiceError as error:
                 if error.status == 404:
                     raise self._records.gone(record) from None
@@ -56,18 +64,17 @@ class CustomVisionPredictor(Predictor):
             return lambda image: project.ask_published(serving.name, record.kind, image)
         return lambda image: project.ask(record.iteration_id, image)
 
-
-def _scored(ask: Callable[[bytes], list[Prediction]], image: bytes) -> Scored:
-    """The answer for one image; raises ServiceError for what is not the image's fault."""
-    if not image:
-        return Scored((), error="empty file")
-    try:
-        return Scored(tuple(ask(fit(image))))
-    except ValueError as error:
-        return Scored((), error=str(error))
-    except (AccessDeniedError, QuotaError):
-        raise
-    except ServiceError as error:
-        if error.status != 400:
+    def _scored(self, ask: Callable[[bytes], list[Prediction]], image: bytes) -> Scored:
+        """The answer for one image; raises ServiceError for what is not the image's fault."""
+        if not image:
+            return Scored((), error="empty file")
+        try:
+            return Scored(tuple(ask(self._smaller(image, MOST_BYTES))))
+        except UnreadableImageError as error:
+            return Scored((), error=f"over {MOST_BYTES:,} bytes, and no smaller copy could be made: {error}")
+        except (AccessDeniedError, QuotaError):
             raise
-        return Scored((), error=str(error))
+        except ServiceError as error:
+            if error.status != 400:
+                raise
+            return Scored((), error=str(error))

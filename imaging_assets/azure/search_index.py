@@ -9,9 +9,10 @@ another name, which puts every day behind: its documents are sent again.
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from azure.core.credentials import AzureKeyCredential, TokenCredential
+from azure.core.pipeline.transport import HttpTransport
 from azure.search.documents import SearchClient
 from azure.search.documents.indexes import SearchIndexClient
 from typing_extensions import override
@@ -43,6 +44,7 @@ class AzureAISearchIndex(SearchIndex):
         embedding_id: What made the vectors; another one is another schema.
         fields: The schema.
         patience: How long to wait for what.
+        transport: What carries the calls, by default the SDK's own.
     """
 
     def __init__(
@@ -57,13 +59,15 @@ class AzureAISearchIndex(SearchIndex):
         embedding_id: str = "",
         fields: tuple[SearchField, ...] = FIELDS,
         patience: Patience | None = None,
+        transport: HttpTransport[Any, Any] | None = None,
     ) -> None:
         self._schema = SearchSchema(fields, dimensions, embedding_id)
         self._calls = Calls(endpoint, patience or Patience())
-        service = SearchIndexClient(endpoint, credential, retry_total=0)
+        how: dict[str, Any] = {"retry_total": 0} | ({"transport": transport} if transport else {})
+        service = SearchIndexClient(endpoint, credential, **how)
         pointer_blob = PointerBlob(store, pointer)
         self._generations = Generations(service, self._calls, alias=alias, pointer=pointer_blob, schema=self._schema)
-        self._open: Callable[[str], SearchClient] = lambda name: SearchClient(endpoint, name, credential, retry_total=0)
+        self._open: Callable[[str], SearchClient] = lambda name: SearchClient(endpoint, name, credential, **how)
         self._clients: dict[str, tuple[SearchClient, SearchSchema]] = {}
         self._opening = threading.Lock()
 

@@ -12,6 +12,7 @@ import typer
 
 from imaging_assets.cli import insight_commands
 from imaging_assets.cli.days import Day, Since, Until, parse_day
+from imaging_assets.cli.foresight import doctor, plan
 from imaging_assets.cli.leaving import checkout, export
 from imaging_assets.cli.output import Session, complain
 from imaging_assets.errors import ConsentRequiredError, ImagingError, QueryError, SettingsError, UsageError
@@ -152,6 +153,10 @@ def run(
     from imaging_assets.cli.run import run_days  # noqa: PLC0415
 
     raise typer.Exit(run_days(context.obj, parse_day(day), parse_day(since), parse_day(until), accept_deletions=accept_deletions))
+
+
+app.command()(plan)
+app.command()(doctor)
 
 
 @app.command()

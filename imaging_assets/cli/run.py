@@ -57,15 +57,12 @@ def run_days(
     Raises:
         UsageError: The day has no images or is no partition, the range is empty, or day and range are both given.
     """
-    if day and (since or until):
-        raise UsageError("--day and --since/--until exclude each other. Give one of them.")
-    if since and until and since > until:
-        raise UsageError(f"--since {since} is after --until {until}. Exchange them.")
+    check_range(day, since, until)
     settings = session.settings()
     days = Days(build_on_store(settings))
     _tell_strays(days.landing)
     known = days.known
-    chosen = _chosen(known, day, since, until)
+    chosen = choose_days(known, day, since, until)
     with Runner(settings) as runner:
         progress = Progress(runner, session.say)
         chosen = [key for key in chosen if runner.has_day(key)]
@@ -133,7 +130,24 @@ def _rollout_last(behind: list[Behind]) -> list[Behind]:
     return news + sorted((found for found in behind if found not in news), key=lambda found: found.day, reverse=True)
 
 
-def _chosen(known: list[str], day: date | None, since: date | None, until: date | None) -> list[str]:
+def check_range(day: date | None, since: date | None, until: date | None) -> None:
+    """Before anything is looked at.
+
+    Raises:
+        UsageError: The range is empty, or day and range are both given.
+    """
+    if day and (since or until):
+        raise UsageError("--day and --since/--until exclude each other. Give one of them.")
+    if since and until and since > until:
+        raise UsageError(f"--since {since} is after --until {until}. Exchange them.")
+
+
+def choose_days(known: list[str], day: date | None, since: date | None, until: date | None) -> list[str]:
+    """The known days that are meant.
+
+    Raises:
+        UsageError: There is none.
+    """
     first, last = (day, day) if day else (since, until)
     chosen = [key for key in known if (not first or key >= first.isoformat()) and (not last or key <= last.isoformat())]
     if chosen:

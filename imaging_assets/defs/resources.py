@@ -5,7 +5,7 @@ Belongs here: what Dagster hands to assets and sensors. Does not: how it is buil
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from typing_extensions import override
@@ -33,21 +33,26 @@ class PipelineResource(dg.ConfigurableResource[Pipeline]):
 
 
 def blob_storage(settings: Settings) -> "AzureBlobStorageResource":
-    """Dagster's own resource over the account of profile azure.
+    """Dagster's own resource over the account of profile azure, its client made as everywhere else.
+
+    By itself it would make an identity of its own at each run (another round of sign-ins) and keep the SDK's slow retries.
 
     Raises:
         SettingsError: No account is named.
     """
     from dagster_azure.blob import (  # noqa: PLC0415 - late: profile embedded need not pay for it
-        AzureBlobStorageDefaultCredential,
-        AzureBlobStorageKeyCredential,
+        AzureBlobStorageAnonymousCredential,
         AzureBlobStorageResource,
-        AzureBlobStorageSASTokenCredential,
     )
 
     account = storage_account(settings)
-    if account.key:
-        return AzureBlobStorageResource(account_url=account.url, credential=AzureBlobStorageKeyCredential(key=account.key))
-    if account.sas:
-        return AzureBlobStorageResource(account_url=account.url, credential=AzureBlobStorageSASTokenCredential(token=account.sas))
-    return AzureBlobStorageResource(account_url=account.url, credential=AzureBlobStorageDefaultCredential())
+
+    class Storage(AzureBlobStorageResource):
+        @contextmanager
+        @override
+        def get_client(self) -> Generator[Any]:
+            with account.blob_service() as client:
+                yield client
+
+    # What signs stays in `account`: a resource's configuration is shown in the UI.
+    return Storage(account_url=account.url, credential=AzureBlobStorageAnonymousCredential())

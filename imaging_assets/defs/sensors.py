@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from imaging_assets.analyzers import plan
+from imaging_assets.backends import spends_on_training
 from imaging_assets.defs.attempts import attempts
 from imaging_assets.defs.partitions import DAILY
 from imaging_assets.defs.tags import DAY_TAG, MODEL_TAG, WANTED_TAG
@@ -38,7 +39,7 @@ _UNFINISHED = [
     dg.DagsterRunStatus.CANCELING,
 ]
 _TRAINING = ("training_sets", "training_iterations")
-_TRAINS = _settings.training.automatic and _settings.profile == "embedded"
+_TRAINS = _settings.training.automatic and not spends_on_training(_settings)
 _MODEL_STATUS = dg.DefaultSensorStatus.RUNNING if _TRAINS else dg.DefaultSensorStatus.STOPPED
 
 _OR_WAITED_FOR = ", being worked on, or failed and is waited for."

@@ -69,6 +69,13 @@ class SqlCatalog(Catalog):
             return self._known(connection) or self._create(connection)
 
     @override
+    def known_id(self) -> str:
+        if not self._is_postgresql and not Path(str(self._url.database)).exists():
+            return ""
+        with self._errors(), self._reader.connect() as connection:
+            return self._known(connection)
+
+    @override
     def write(self, rows: Sequence[CatalogRow], gone: Sequence[str]) -> None:
         insert = postgresql.insert if self._is_postgresql else sqlite.insert
         with self._errors(), self._engine.begin() as connection:

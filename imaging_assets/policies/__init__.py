@@ -9,6 +9,7 @@ from imaging_assets.policies.images import Deletions, Partitions, Places, Resize
 from imaging_assets.policies.insights import Insights, InsightStep
 from imaging_assets.policies.manifests import LABEL_COLUMNS, LabelFormat, Labels, LabelSource
 from imaging_assets.policies.models import Review, Rollout, Training
+from imaging_assets.policies.prices import Prices
 from imaging_assets.policies.search import Catalog
 from imaging_assets.policies.sensors import Sensors
 from imaging_assets.policies.web import Serve
@@ -28,6 +29,7 @@ __all__ = [
     "Labels",
     "Partitions",
     "Places",
+    "Prices",
     "Resize",
     "Review",
     "Rollout",

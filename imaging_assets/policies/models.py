@@ -9,7 +9,7 @@ class Training(Group):
     """When and how a model is trained, and when it is published."""
 
     automatic: bool = Field(
-        default=True, description="Let the training sensor run by default (off in profile azure: it spends money)."
+        default=True, description="Let the training sensor run by default (off where Custom Vision trains: it spends money)."
     )
     min_images_per_tag: int = Field(5, ge=2, description="A tag with fewer train and validation images is left out.")
     validation_share: float = Field(0.15, ge=0.0, le=0.5, description="Share of each tag's images kept for validation.")

@@ -26,6 +26,10 @@ class Catalog(ABC):
         """
 
     @abstractmethod
+    def known_id(self) -> str:
+        """As `catalog_id`, or "" where that would make tables; changes nothing."""
+
+    @abstractmethod
     def write(self, rows: Sequence[CatalogRow], gone: Sequence[str]) -> None:
         """Insert or replace rows by their `id`, and delete those whose ids are given; raises CatalogError."""
 

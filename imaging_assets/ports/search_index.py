@@ -25,6 +25,10 @@ class SearchIndex(ABC):
     def generation(self) -> str:
         """Name of the generation that writers fill; made (with the index) on first use."""
 
+    def known_generation(self) -> str:
+        """As `generation`, or "" where that would make one; changes nothing."""
+        return self.generation
+
     @property
     @abstractmethod
     def serving(self) -> str:

@@ -22,6 +22,7 @@ from imaging_assets.policies import CustomVision
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.ports.trainer import ReadImage
 from imaging_assets.records.models import TrainedModel, TrainingImage
+from imaging_assets.stages.images.encode import smaller_copy
 from imaging_assets_tests.azure.custom_vision_server import CustomVisionServer
 from imaging_assets_tests.azure.custom_vision_server.service import Project
 from imaging_assets_tests.embedded.pictures import Picture, training_images
@@ -94,7 +95,7 @@ class World:
         """Begin as a new process would."""
         self.connection = a_connection(self.policy, self.time)
         self.trainer = CustomVisionTrainer(self.store, self.connection, self.policy)
-        self.predictor = CustomVisionPredictor(self.store, self.connection, self.policy)
+        self.predictor = CustomVisionPredictor(self.store, self.connection, self.policy, smaller_copy)
 
     def train(
         self, images: Sequence[TrainingImage] | None = None, model_id: str = "m1", *, read: ReadImage | None = None
@@ -123,7 +124,7 @@ def backend_over(store: BlobStore) -> tuple[CustomVisionTrainer, CustomVisionPre
     assert isinstance(store, DirectoryBlobStore)
     policy = a_policy(_shared_server(), project=str(store.root))
     connection = a_connection(policy)
-    return CustomVisionTrainer(store, connection, policy), CustomVisionPredictor(store, connection, policy)
+    return CustomVisionTrainer(store, connection, policy), CustomVisionPredictor(store, connection, policy, smaller_copy)
 
 
 @cache

@@ -1,15 +1,12 @@
 """Images are asked about without being stored, small enough, by the right endpoint, and nothing that was paid for is lost."""
 
-import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from imaging_assets.azure.custom_vision.smaller import fit
 from imaging_assets.errors import AccessDeniedError, ModelNotFoundError, ServiceError
 from imaging_assets_tests.azure.custom_vision import World
 from imaging_assets_tests.azure.custom_vision_server import CustomVisionServer, Throttled, Unavailable
@@ -58,18 +55,11 @@ def test_an_image_over_4_mb_is_asked_about_by_a_smaller_copy(world: World) -> No
     assert scored.predictions
 
 
-@pytest.mark.parametrize("most", [400_000, 40_000])
-def test_a_smaller_copy_fits_and_keeps_its_shape(most: int) -> None:
-    copy = fit(noise(500), most)
-    with Image.open(io.BytesIO(copy)) as image:
-        assert len(copy) <= most
-        assert image.width == image.height
-
-
-def test_what_fits_is_left_alone_and_what_is_no_image_is_told() -> None:
-    assert fit(b"anything", 8) == b"anything"
-    with pytest.raises(ValueError, match="no smaller copy"):
-        fit(b"anything", 7)
+def test_what_is_too_large_and_no_image_is_told_and_not_asked_about(world: World) -> None:
+    before = world.server.total
+    (scored,) = world.predictor.predict("m1", [bytes(4_000_001)])
+    assert "no smaller copy could be made" in scored.error
+    assert world.server.total == before
 
 
 def test_an_outage_after_the_first_answers_keeps_them(world: World) -> None:

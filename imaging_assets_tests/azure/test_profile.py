@@ -9,14 +9,22 @@ from urllib.parse import quote
 
 import dagster as dg
 import pytest
+from pydantic import SecretStr
 
+from imaging_assets.azure.credentials import identity
+from imaging_assets.defs.resources import blob_storage
+from imaging_assets.policies import Azure
 from imaging_assets.records.search import Condition, SearchQuery
+from imaging_assets.settings import Settings
 from imaging_assets.stages.days import Days
 from imaging_assets_tests.azure.azurite import KEY, a_sas, azurite, connection_string
 from imaging_assets_tests.azure.deployment import Deployment, a_deployment
 from imaging_assets_tests.azure.search_server.server import ADMIN_KEY
+from imaging_assets_tests.azure.services import a_set_of_services
 from imaging_assets_tests.builders import DAY, a_picture, land, state_labels
+from imaging_assets_tests.cli.command_line import call_cli
 from imaging_assets_tests.defs.in_process import EVERYTHING, a_history, a_short_history, errors_of, metadata_of
+from imaging_assets_tests.embedded.pictures import plain
 
 TAGS = ("cat", "dog")
 WRONG_KEY = KEY[::-1].strip("=") + "=="
@@ -151,6 +159,49 @@ def test_no_secret_reaches_logs_metadata_errors_manifests_or_the_index(
     signature = sas.partition("sig=")[2].partition("&")[0]
     secrets = [KEY, WRONG_KEY, ADMIN_KEY, wrong, sas, signature]
     forms = {form for secret in secrets for form in all_forms(secret)}
+    assert {where for where, text in texts.items() if any(form in text for form in forms)} == set()
+
+
+def test_inside_dagster_the_client_signs_as_the_process_and_shows_no_key() -> None:
+    by_identity = Settings(profile="azure", azure=Azure(account_url="https://account.blob.core.windows.net"))
+    with blob_storage(by_identity).get_client() as one, blob_storage(by_identity).get_client() as other:
+        assert one.credential is other.credential is identity()
+    by_key = Settings(profile="azure", azure=Azure(connection_string=SecretStr(connection_string("http://127.0.0.1:1/account"))))
+    resource = blob_storage(by_key)
+    with resource.get_client() as client:
+        assert client.credential.account_key == KEY
+    assert KEY not in repr(resource)
+
+
+@pytest.mark.slow
+def test_no_secret_is_left_by_a_whole_run_with_custom_vision_its_plan_its_doctor_and_its_failures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    wrong = {name: f"wrong-{name.lower()}-that-is-secret-0123456789" for name in ("SEARCH", "TRAINING", "PREDICTION")}
+    with a_set_of_services(tmp_path, monkeypatch) as services:
+        pictures = dict(enumerate(plain(["red", "blue"], 12)))
+        land(services.pipeline, {f"{number}.jpg": picture.data for number, picture in pictures.items()})
+        state_labels(services.pipeline, {f"{DAY.replace('-', '/')}/{n}.jpg": picture.tags[0] for n, picture in pictures.items()})
+        said = [call_cli(tmp_path, *words) for words in (["plan"], ["run"], ["doctor"], ["plan", "--json"], ["run", "--json"])]
+        assert [done.code for done in said] == [0] * 5
+        land(services.pipeline, {"new.jpg": a_picture(997, (160, 120))})
+        monkeypatch.setenv("IMAGING_AZURE__SEARCH_KEY", wrong["SEARCH"])
+        monkeypatch.setenv("IMAGING_CUSTOM_VISION__TRAINING_KEY", wrong["TRAINING"])
+        monkeypatch.setenv("IMAGING_CUSTOM_VISION__PREDICTION_KEY", wrong["PREDICTION"])
+        failing = [call_cli(tmp_path, *words) for words in (["doctor", "--json"], ["run"])]
+        assert [done.code for done in failing] == [1, 1]
+        texts = {f"output {n}": done.out + done.err for n, done in enumerate([*said, *failing])} | {"logs": caplog.text}
+        texts |= {str(path): path.read_bytes().decode("latin-1") for path in tmp_path.rglob("*") if path.is_file()}
+        for blob in services.pipeline.store.list_blobs():
+            if not blob.path.startswith("landing/"):
+                texts[blob.path] = services.pipeline.store.read(blob.path).data.decode("latin-1")
+        indexes = services.search.service.indexes.values()
+        texts |= {index.definition["name"]: json.dumps([index.definition, index.documents]) for index in indexes}
+        keys = [KEY, ADMIN_KEY, services.vision.training_key, services.vision.prediction_key, *wrong.values()]
+    assert len(texts) > 100
+    assert any(".db" in where for where in texts)  # Dagster's history is among them
+    forms = {form for secret in keys for form in all_forms(secret)}
     assert {where for where, text in texts.items() if any(form in text for form in forms)} == set()
 
 

@@ -37,6 +37,10 @@ class WatchedCatalog(Catalog):
         return self.inner.catalog_id
 
     @override
+    def known_id(self) -> str:
+        return self.inner.known_id()
+
+    @override
     def write(self, rows: Sequence[CatalogRow], gone: Sequence[str]) -> None:
         self.written += [row["path"] for row in rows]
         self.inner.write(rows, gone)

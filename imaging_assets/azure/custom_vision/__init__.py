@@ -14,6 +14,5 @@ From the wire upwards::
     reconcile        project <- training set
     trainings        prune, start, adopt, wait
     models           what we know of each model: `models/<id>/custom_vision.json`
-    smaller          copies that fit into a prediction
     annotations      tags and regions that people gave in the portal, as label statements
 """

@@ -28,7 +28,7 @@ CALLS_PER_SECOND: Mapping[str, Mapping[CallKind, float]] = {
 }
 """By tier; `prediction` is prediction without store."""
 
-_MARGIN = 1.05
+MARGIN = 1.05
 """Calls go out so much slower, because they do not arrive as evenly as they left."""
 
 _PASSING = {408, 429, 500, 502, 503, 504}
@@ -61,7 +61,7 @@ class Throttle:
     """Lets so many calls a second through, evenly; shared by threads."""
 
     def __init__(self, per_second: float, clock: Clock) -> None:
-        self._gap = _MARGIN / per_second
+        self._gap = MARGIN / per_second
         self._clock = clock
         self._next = 0.0
         self._lock = threading.Lock()

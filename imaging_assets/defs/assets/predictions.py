@@ -5,8 +5,8 @@ import dagster as dg
 from imaging_assets.defs import metadata
 from imaging_assets.defs.assets.insights import PLAN
 from imaging_assets.defs.assets.models import published_model
+from imaging_assets.defs.day_inputs import day_inputs, day_sources
 from imaging_assets.defs.partitions import DAILY
-from imaging_assets.stages.day_sources import DaySources
 from imaging_assets.stages.insights.plan import VECTORS
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.predictions import predict_day
@@ -31,20 +31,13 @@ def predictions(resized_images: Manifest, pipeline: dg.ResourceParam[Pipeline]) 
 
 @dg.asset(
     partitions_def=DAILY,
-    ins={step: dg.AssetIn() for step in PLAN.order if step == VECTORS},
+    ins=day_inputs(step for step in PLAN.order if step == VECTORS),
     group_name="predictions",
     kinds={"json", "parquet"},
     owners=["team:imaging"],
     io_manager_key="manifests",
 )
-def review_queues(
-    resized_images: Manifest,
-    tagged_manifests: Manifest,
-    predictions: Manifest,
-    pipeline: dg.ResourceParam[Pipeline],
-    **insights: Manifest,
-) -> dg.MaterializeResult[Draft]:
+def review_queues(pipeline: dg.ResourceParam[Pipeline], **read: Manifest) -> dg.MaterializeResult[Draft]:
     """Images a person should look at next, in order, with the reason; out as Label Studio tasks and CSV."""
-    sources = DaySources(resized=resized_images, tagged=tagged_manifests, predictions=predictions, insights=insights)
-    draft, report = queue_day(pipeline, sources)
+    draft, report = queue_day(pipeline, day_sources(read))
     return metadata.materialized(draft, metadata.of_review(report))

@@ -4,9 +4,9 @@ import dagster as dg
 
 from imaging_assets.defs import metadata
 from imaging_assets.defs.assets.insights import PLAN
+from imaging_assets.defs.day_inputs import day_inputs, day_sources
 from imaging_assets.defs.partitions import DAILY
 from imaging_assets.stages.catalog import catalog_day
-from imaging_assets.stages.day_sources import DaySources
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.search import index_day
 from imaging_assets.stages.state import Draft, Manifest
@@ -16,43 +16,29 @@ from imaging_assets.stages.tables import SEARCH_DOCUMENTS
 @dg.asset(
     partitions_def=DAILY,
     group_name="search",
-    ins={step: dg.AssetIn() for step in PLAN.order},
+    ins=day_inputs(PLAN.order),
     kinds={"sqlite", "azure"},
     owners=["team:imaging"],
     io_manager_key="manifests",
     pool="search_write",
 )
-def search_documents(
-    resized_images: Manifest,
-    tagged_manifests: Manifest,
-    predictions: Manifest,
-    pipeline: dg.ResourceParam[Pipeline],
-    **insights: Manifest,
-) -> dg.MaterializeResult[Draft]:
+def search_documents(pipeline: dg.ResourceParam[Pipeline], **read: Manifest) -> dg.MaterializeResult[Draft]:
     """One document per usable image in the search index; only what changed is sent, and what is gone is deleted."""
-    sources = DaySources(resized=resized_images, tagged=tagged_manifests, predictions=predictions, insights=insights)
-    draft, report = index_day(pipeline, sources)
+    draft, report = index_day(pipeline, day_sources(read))
     return metadata.materialized(draft, metadata.of_search(report))
 
 
 @dg.asset(
     partitions_def=DAILY,
-    ins={step: dg.AssetIn() for step in PLAN.order},
+    ins=day_inputs(PLAN.order),
     group_name="search",
     kinds={"sql"},
     owners=["team:imaging"],
     io_manager_key="manifests",
 )
-def image_catalog(
-    resized_images: Manifest,
-    tagged_manifests: Manifest,
-    predictions: Manifest,
-    pipeline: dg.ResourceParam[Pipeline],
-    **insights: Manifest,
-) -> dg.MaterializeResult[Draft]:
+def image_catalog(pipeline: dg.ResourceParam[Pipeline], **read: Manifest) -> dg.MaterializeResult[Draft]:
     """One row per landed image in a SQL table, with all that the steps say about it; written and deleted with its day."""
-    sources = DaySources(resized=resized_images, tagged=tagged_manifests, predictions=predictions, insights=insights)
-    draft, report = catalog_day(pipeline, sources)
+    draft, report = catalog_day(pipeline, day_sources(read))
     return metadata.materialized(draft, metadata.of_catalog(report))
 
 

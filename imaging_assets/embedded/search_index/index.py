@@ -53,6 +53,11 @@ class SqliteSearchIndex(SearchIndex):
         return self._pointer().serving
 
     @override
+    def known_generation(self) -> str:
+        pointer = self._pointer_file.read()
+        return pointer.writing if pointer and self._is_declared(pointer) else ""
+
+    @override
     def put(self, documents: Sequence[Document]) -> list[DocumentResult]:
         accepted: dict[str, CheckedDocument] = {}
         results = []

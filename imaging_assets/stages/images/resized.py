@@ -84,7 +84,7 @@ def resize_day(pipeline: Pipeline, raw: Manifest) -> tuple[Draft, ResizeReport]:
     if work.done:
         return work.done, _report(before, notes, read=0, bytes_read=0)
     landed = pipeline.manifests.read(raw, RAW_IMAGES)
-    carried, todo = _carry_over(pipeline, landed, before, work)
+    carried, todo = carry_over(pipeline, landed, before, work)
     known = {row["sha256"]: row for row in [*before.iter_rows(named=True), *carried] if _reusable(row, recipe(pipeline.resize))}
     fresh = list(_resize_in_batches(pipeline, todo, known, work))
     rows = RESIZED_IMAGES.frame([*carried, *fresh])
@@ -95,7 +95,7 @@ def resize_day(pipeline: Pipeline, raw: Manifest) -> tuple[Draft, ResizeReport]:
     return draft, _report(rows, draft.notes, read=len(fresh), bytes_read=sum(row["size"] for row in fresh))
 
 
-def _carry_over(pipeline: Pipeline, landed: pl.DataFrame, before: pl.DataFrame, work: Work) -> tuple[list[Row], list[Row]]:
+def carry_over(pipeline: Pipeline, landed: pl.DataFrame, before: pl.DataFrame, work: Work) -> tuple[list[Row], list[Row]]:
     """Finished rows that still hold, and inventory rows whose image must be read."""
     finished: dict[str, Row] = {}
     for row in [*before.iter_rows(named=True), *work.journal.read(RESIZED_IMAGES).iter_rows(named=True)]:
