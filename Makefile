@@ -5,7 +5,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo digits ui azure-local test test-all check bench clean
+.PHONY: help demo digits ui azure-local test test-all chaos check bench docs clean
 
 help: ## What there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -29,6 +29,9 @@ test: .venv/dev ## Set up, lint, type check, and the default tests
 test-all: test ## The same with the slow tests: real daemons, large data
 	$(BIN)/pytest -m slow # one after the other: daemons have deadlines
 
+chaos: .venv/dev ## Kill runs at many points; the next run must repair everything
+	$(BIN)/pytest -m chaos -n 2 imaging_assets_tests/chaos
+
 check: .venv/dev ## Lint and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -37,8 +40,11 @@ check: .venv/dev ## Lint and types
 bench: .venv/dev ## Figures against peers; ONLY=name for one of them
 	$(BIN)/python -m benchmarks $(ONLY)
 
+docs: .venv/dev ## The documentation as pages: site/index.html
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build # never --quiet: it would hide the warnings from strict
+
 clean: ## Forget the virtual environment and all state
-	rm -rf .venv .imaging
+	rm -rf .venv .imaging site
 
 .venv/ready: pyproject.toml constraints.txt
 	@$(call install,.)

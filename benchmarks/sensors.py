@@ -11,9 +11,12 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+from imaging_assets.embedded.event_queue import DirectoryEventQueue
 from imaging_assets.stages.images.raw import take_inventory
 from imaging_assets.stages.images.resized import resized_inputs
 from imaging_assets.stages.manifests.training_sets import gather_training_set
@@ -26,10 +29,11 @@ from imaging_assets_tests.builders import a_pipeline, run_chain
 Row = dict[str, object]
 
 _DAYS = 1000
+_EVENTS = 100
 _SENSORS = ("new_images", "label_changes", "training", "model_rollout")
 
 _TICK = """
-import json, resource, sys, time
+import json, os, resource, sys, time
 import dagster as dg
 from imaging_assets.backends import build
 from imaging_assets.defs import sensors
@@ -38,10 +42,11 @@ pipeline = build(load_settings())
 told = {}
 with dg.DagsterInstance.local_temp(overrides={"telemetry": {"enabled": False}}) as instance:
     for name in sys.argv[1:]:
-        context = dg.build_sensor_context(instance=instance, cursor=None, resources={"pipeline": pipeline})
-        started = time.monotonic()
+        context = dg.build_sensor_context(instance=instance, cursor=os.environ.get("CURSOR"), resources={"pipeline": pipeline})
+        started, worked = time.monotonic(), time.process_time()
         result = getattr(sensors, name)(context)
-        told[name] = (time.monotonic() - started, len(getattr(result, "run_requests", None) or []))
+        seconds = (time.monotonic() - started, time.process_time() - worked)
+        told[name] = (*seconds, len(getattr(result, "run_requests", None) or []))
 told["memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 print(json.dumps(told))
 """
@@ -52,16 +57,42 @@ def rows() -> list[Row]:
     blobs = int(os.environ.get("BLOBS", "100000"))
     with tempfile.TemporaryDirectory() as folder:
         _prepare(Path(folder), blobs // _DAYS)
-        ticks = subprocess.run(
-            (sys.executable, "-c", _TICK, *_SENSORS), cwd=folder, check=True, capture_output=True, text=True
-        ).stdout
-    told = json.loads(ticks.splitlines()[-1])
+        told = _ticks(folder, *_SENSORS)
+        by_events = {"IMAGING_SENSORS__SOURCE": "events", "CURSOR": json.dumps({"listed": time.time()})}
+        idle = _ticks(folder, "new_images", **by_events)
+        _tell(Path(folder), _EVENTS)
+        busy = _ticks(folder, "new_images", **by_events)
     size = f"{blobs:,} blobs of {_DAYS:,} days"
-    assert all(told[name][1] == 0 for name in _SENSORS), told
     return [
         *(_row(f"{name}, idle tick, {size}", told[name][0], "s", 2.0) for name in _SENSORS),
+        *(_row(f"{name}, the same, processor time", told[name][1], "s", 2.0) for name in _SENSORS),
         _row("peak memory of the process that ticks", told["memory"], "MB", 200.0),
+        _row("new_images by events, idle tick", idle["new_images"][0], "s", 2.0),
+        _row(f"new_images by events, {_EVENTS} events of 10 days that are up to date", busy["new_images"][0], "s", 2.0),
+        _row("peak memory of that process", busy["memory"], "MB", 200.0),
     ]
+
+
+def _ticks(folder: str, *sensors: str, **variables: str) -> dict[str, Any]:
+    """A fresh process: seconds and requests of the first tick of each sensor, and peak memory."""
+    done = subprocess.run(
+        (sys.executable, "-c", _TICK, *sensors),
+        cwd=folder,
+        env=os.environ | variables,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    assert all(told[name][2] == 0 for name in sensors), told
+    return told
+
+
+def _tell(folder: Path, events: int) -> None:
+    queue = DirectoryEventQueue(folder / ".imaging" / "events", hidden_seconds=60)
+    today = datetime.now(UTC).date()
+    for number in range(events):
+        queue.tell(f"landing/{today - timedelta(days=number % 10 * 50):%Y/%m/%d}/{number:06}.jpg")
 
 
 def _prepare(folder: Path, blobs: int) -> None:

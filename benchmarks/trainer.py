@@ -7,7 +7,8 @@ the same pictures (for neighbours: the thumbnail itself). Textures and shapes ar
 import io
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,9 @@ from sklearn.linear_model import LogisticRegression
 from imaging_assets.embedded.analyzer import GradientEmbedder
 from imaging_assets.embedded.blob_store import DirectoryBlobStore
 from imaging_assets.embedded.predictor import OnnxPredictor
-from imaging_assets.embedded.trainer import ScikitLearnTrainer
+from imaging_assets.embedded.torch_trainer import TorchTrainer
+from imaging_assets.embedded.trainer import PixelTrainer, ScikitLearnTrainer
+from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.records.models import TrainedModel
 from imaging_assets_tests.embedded.pictures import Picture, digits, encode, scenes, shapes, textures, training_images
 
@@ -46,7 +49,28 @@ def rows() -> list[Row]:
         ]
     for count, goal in ((100, 5.0), (1_000, 30.0)):
         table.append(_at_most(f"training on {count:,} photos of 1024 x 768", _learn(_large(count), [])[1], "s", goal))
+    if find_spec("torch"):
+        table += _by_torch()
+    else:
+        print("torch is not installed (extra torch): its trainer is not measured")
     return table + _neighbours(sets["digits"][0], sets["textures, draw 5"][0])
+
+
+def _by_torch() -> list[Row]:
+    """The extra's trainer, given the time it wants; the peer is the trainer that needs no extra."""
+    textured = {f"textures, draw {draw}": textures(40, draw) for draw in (11, 12, 13)}
+    sets = {"digits": (digits(), 0.99), "shapes": ((shapes(400, seed=1), shapes(200, seed=2)), 0.98)}
+    sets |= {name: (pictures, 0.88) for name, pictures in textured.items()}
+    table = []
+    for name, ((known, unseen), goal) in sets.items():
+        accuracy, seconds, milliseconds = _learn(known, unseen, lambda store: TorchTrainer(store, budget_seconds=600))
+        what, peer = f"torch: {name}, {len(known):,} images", _learn(known, unseen)[0]
+        table += [
+            _at_least(f"{what}: accuracy on {len(unseen)} others", accuracy, peer, "", goal),
+            _at_most(f"{what}: training", seconds, "s", 180.0),
+            _at_most(f"{what}: prediction", milliseconds, "ms/image", 5.0),
+        ]
+    return table
 
 
 def _warm_up() -> None:
@@ -54,12 +78,14 @@ def _warm_up() -> None:
     _learn(scenes(20, seed=9), scenes(4, seed=8))
 
 
-def _learn(known: Sequence[Picture], unseen: Sequence[Picture]) -> tuple[float, float, float]:
+def _learn(
+    known: Sequence[Picture], unseen: Sequence[Picture], build: Callable[[BlobStore], PixelTrainer] = ScikitLearnTrainer
+) -> tuple[float, float, float]:
     """Accuracy on the unseen, seconds to train, milliseconds to predict one."""
     with tempfile.TemporaryDirectory() as folder:
         store = DirectoryBlobStore(Path(folder))
         images = training_images(store, known)
-        model: TrainedModel = ScikitLearnTrainer(store).train("m1", images, lambda blob: store.read(blob).data, lambda _: None)
+        model: TrainedModel = build(store).train("m1", images, lambda blob: store.read(blob).data, lambda _: None)
         if not unseen:
             return 0.0, model.seconds, 0.0
         predictor = OnnxPredictor(store)

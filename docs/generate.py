@@ -3,15 +3,19 @@
 Belongs here: rendering. Does not: any fact; a test fails when a page is not what this writes.
 """
 
+import inspect
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
+from typer.main import get_command
 
+from imaging_assets import errors
+from imaging_assets.cli.app import app
 from imaging_assets.settings import Settings
 
 HERE = Path(__file__).parent
@@ -74,7 +78,77 @@ def _table(prefix: str, fields: dict[str, FieldInfo]) -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"configuration.md": configuration}
+_COMMANDS = """\
+# Commands
+
+Before a command: `--config FILE` (instead of `./imaging.toml`), `--json` (one JSON value and nothing else), `--version`. Exit codes:
+0 well, 1 failed, 2 asked wrongly, 3 needs consent, 130 stopped by Ctrl-C. A stopped command, given again, goes on where it was.
+
+This page is generated from the code.
+"""
+
+
+def commands() -> str:
+    """Every command with its arguments and options."""
+    parts = [_COMMANDS]
+    for name, command in _leaves("imaging-assets", get_command(app)):
+        shown = [(*_signature(parameter), parameter.help) for parameter in command.params if parameter.name != "help"]
+        rows = [f"| `{told}` | {_in_a_cell(text)} | {default} |" for told, default, text in shown]
+        table = ["| argument | meaning | default |", "| --- | --- | --- |", *rows, ""] if rows else []
+        parts += [f"## `{name}`\n", f"{inspect.cleandoc(command.help or '')}\n", *table]
+    return "\n".join(parts)
+
+
+def _leaves(name: str, command: Any) -> Iterator[tuple[str, Any]]:
+    if hasattr(command, "commands"):
+        for word, inner in sorted(command.commands.items()):
+            yield from _leaves(f"{name} {word}", inner)
+    else:
+        yield name, command
+
+
+def _signature(parameter: Any) -> tuple[str, str]:
+    """As it is typed, and what holds when it is left out."""
+    if parameter.param_type_name == "argument":
+        return parameter.metavar, "required" if parameter.required else "–"
+    names = "/".join([*parameter.opts, *parameter.secondary_opts])
+    default = "required" if parameter.required else "–" if parameter.default in {None, False, ""} else f"`{parameter.default}`"
+    if parameter.is_flag:
+        return names, "–" if not parameter.secondary_opts else f"`{parameter.opts[0]}`"
+    return f"{names} {parameter.metavar or parameter.name.upper()}", default
+
+
+def _in_a_cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+_ERRORS = """\
+# Errors
+
+Every error that is raised on purpose; each message names the thing and ends with the remedy. By message, with what to do beyond it:
+[troubleshooting](troubleshooting.md). One bad image, label line or document is never an error: it is a row with its reason.
+
+This page is generated from the code.
+
+| error | meaning |
+| --- | --- |
+"""
+
+
+def error_tree() -> str:
+    """Every class of `errors.py`, children below their parent."""
+    return _ERRORS + "\n".join(_error_rows(errors.ImagingError, 0)) + "\n"
+
+
+def _error_rows(kind: type[Exception], depth: int) -> Iterator[str]:
+    told = (inspect.getdoc(kind) or "").split("\n\n", maxsplit=1)[0].replace("\n", " ")
+    yield f"| {'&emsp;' * depth}`{kind.__name__}` | {told} |"
+    for child in kind.__subclasses__():
+        if child.__module__ == errors.__name__:
+            yield from _error_rows(child, depth + 1)
+
+
+PAGES = {"configuration.md": configuration, "commands.md": commands, "errors.md": error_tree}
 
 
 def main() -> int:

@@ -4,43 +4,34 @@ Belongs here: which implementation stands behind which port. Does not: reading s
 Implementations are imported late, so that a profile costs only what it uses.
 """
 
-import pickle
-from functools import cache, partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from imaging_assets.analyzers import build_embedder, plan
 from imaging_assets.errors import SettingsError
-<<<<<<< HEAD
-from imaging_assets.policies import Execution
-=======
 from imaging_assets.policies import InsightStep
->>>>>>> main
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.ports.catalog import Catalog
-from imaging_assets.ports.executor import Executor
+from imaging_assets.ports.event_queue import EventQueue
+from imaging_assets.ports.portal import Portal
 from imaging_assets.ports.predictor import Predictor
 from imaging_assets.ports.search_index import SearchIndex
 from imaging_assets.ports.trainer import Trainer
-<<<<<<< HEAD
-from imaging_assets.settings import Settings, load_settings, with_secrets_of, without_secrets
-=======
 from imaging_assets.settings import Settings
 from imaging_assets.stages.insights.plan import VECTORS
->>>>>>> main
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.state import Manifests
+from imaging_assets.workers import workers_of
 
 if TYPE_CHECKING:
     from imaging_assets.azure.blob_store import AzureBlobStore
     from imaging_assets.azure.credentials import StorageAccount
     from imaging_assets.azure.data_assets import DataAssets
+    from imaging_assets.azure.event_queue import StorageEventQueue
     from imaging_assets.ports.analyzer import ImageAnalyzer, ImageEmbedder
     from imaging_assets.ports.checks import Finding
 
-_PACKAGE = "imaging-assets"
 _POINTER = "_search_index.json"
 """In the place for manifests: which search index serves; profile azure alone has it there."""
 
@@ -89,6 +80,8 @@ def build(settings: Settings, *, blob_service: Any = None) -> Pipeline:
     Raises:
         SettingsError: A service is not named.
     """
+    from imaging_assets.embedded.executor import ThreadExecutor  # noqa: PLC0415
+
     embedder = build_embedder(settings)
     store: BlobStore
     if settings.profile == "azure":
@@ -100,7 +93,7 @@ def build(settings: Settings, *, blob_service: Any = None) -> Pipeline:
     return Pipeline(
         store=store,
         manifests=Manifests(store, settings.places.manifests),
-        **_executors(settings),
+        threads=ThreadExecutor(settings.resize.workers),
         embedder=embedder,
         insights=plan(settings, store),
         trainer=trainer,
@@ -109,6 +102,8 @@ def build(settings: Settings, *, blob_service: Any = None) -> Pipeline:
         catalog=build_catalog(settings),
         partitions=settings.partitions,
         places=settings.places,
+        landing=settings.landing,
+        portal=portal(settings, store) if settings.custom_vision.pull_labels else None,
         resize=settings.resize,
         labels=settings.labels,
         training=settings.training,
@@ -116,39 +111,32 @@ def build(settings: Settings, *, blob_service: Any = None) -> Pipeline:
         review=settings.review,
         deletions=settings.deletions,
         crop_days=settings.insights.crop_days,
-        origin=partial(_build_again, version(_PACKAGE), _traveling(settings)),
-    )
+        events=build_event_queue(settings) if settings.sensors.source == "events" else None,
+    ).worked_on(workers_of(settings))
 
 
-def _executors(settings: Settings) -> dict[str, Executor]:
-    """Who works on images, and threads of this process."""
-    from imaging_assets.embedded.executor import ProcessExecutor, ThreadExecutor  # noqa: PLC0415
-
-    chosen, workers = settings.executor, settings.resize.workers
-    threads = ThreadExecutor(workers)
-    if chosen.kind == "dask":
-        from imaging_assets.embedded.dask_executor import DaskExecutor  # noqa: PLC0415
-
-        return {"executor": DaskExecutor(chosen.address or "", chosen.seconds), "threads": threads}
-    return {"executor": ProcessExecutor(workers) if chosen.kind == "processes" else threads, "threads": threads}
-
-
-def _traveling(settings: Settings) -> bytes:
-    """Settings as a task carries them: what decides about its result, and no secret (those a worker has in its own environment)."""
-    here = {"home": settings.home.absolute(), "executor": Execution()}
-    return pickle.dumps(without_secrets(settings.model_copy(update=here)))
-
-
-@cache
-def _build_again(release: str, settings: bytes) -> Pipeline:
-    """The pipeline of a worker, built once per process and settings.
+def build_event_queue(settings: Settings) -> EventQueue:
+    """What tells of landed images; makes no call.
 
     Raises:
-        SettingsError: The worker has another release, or lacks a secret.
+        SettingsError: The account is not named.
     """
-    if (ours := version(_PACKAGE)) != release:
-        raise SettingsError(f"A worker has imaging-assets {ours}, the run {release}. Install the same release on all workers.")
-    return build(with_secrets_of(pickle.loads(settings), load_settings()))  # noqa: S301 - from the run, which may run any code here
+    if settings.profile == "azure":
+        return azure_event_queue(settings)
+    from imaging_assets.embedded.event_queue import DirectoryEventQueue  # noqa: PLC0415
+
+    return DirectoryEventQueue(settings.home / "events", hidden_seconds=settings.sensors.event_hidden_seconds)
+
+
+def azure_event_queue(settings: Settings) -> "StorageEventQueue":
+    """The queue of profile azure; makes no call."""
+    from imaging_assets.azure.containers import Containers  # noqa: PLC0415
+    from imaging_assets.azure.event_queue import StorageEventQueue  # noqa: PLC0415
+
+    azure = settings.azure
+    containers = Containers(azure.container, azure.containers)
+    service = storage_account(settings).queue_service()
+    return StorageEventQueue(service, azure.event_queue, containers, hidden_seconds=settings.sensors.event_hidden_seconds)
 
 
 def build_catalog(settings: Settings) -> Catalog:
@@ -183,6 +171,19 @@ def trainers(settings: Settings, store: BlobStore) -> dict[str, tuple[Trainer, P
     return found
 
 
+def portal(settings: Settings, store: BlobStore) -> Portal:
+    """The Custom Vision project that people tag images in, whatever the profile; makes no call.
+
+    Raises:
+        SettingsError: No training resource is named.
+    """
+    from imaging_assets.azure.custom_vision.annotations import CustomVisionPortal  # noqa: PLC0415
+    from imaging_assets.azure.custom_vision.client import Connection  # noqa: PLC0415
+
+    policy = settings.custom_vision
+    return CustomVisionPortal(store, Connection(policy), policy, folder=settings.places.models)
+
+
 def data_assets(workspace: str) -> "DataAssets":
     """Data assets of an Azure ML workspace (`SUBSCRIPTION/RESOURCE-GROUP/NAME`), whatever the profile; makes no call.
 
@@ -204,13 +205,15 @@ def _embedded_store_and_index(settings: Settings, embedder: "ImageEmbedder") -> 
 
 def _embedded_models(settings: Settings, store: BlobStore) -> tuple[Trainer, Predictor]:
     from imaging_assets.embedded.predictor import OnnxPredictor  # noqa: PLC0415
+    from imaging_assets.embedded.torch_trainer import TorchTrainer  # noqa: PLC0415
     from imaging_assets.embedded.trainer import ScikitLearnTrainer  # noqa: PLC0415
 
     training, folder = settings.training, settings.places.models
-    trainer = ScikitLearnTrainer(
+    by_torch = training.trainer == "torch"
+    trainer = (TorchTrainer if by_torch else ScikitLearnTrainer)(
         store,
         folder=folder,
-        budget_seconds=training.budget_seconds,
+        budget_seconds=training.torch_seconds if by_torch else training.budget_seconds,
         min_images_per_tag=training.min_images_per_tag,
         seed=training.seed,
     )
@@ -274,7 +277,8 @@ def check_services(settings: Settings) -> "list[Finding]":
     places, azure = settings.places, settings.azure
     store = _azure_store(settings, storage_account(settings).blob_service())
     ours = (places.resized, places.thumbnails, places.crops, places.manifests, places.models, places.review)
-    rows = checks.storage(store, (places.landing, places.labels), ours)
+    theirs = dict.fromkeys((places.landing, *(source.folder for source in settings.landing.sources), places.labels))
+    rows = checks.storage(store, tuple(theirs), ours)
     pointer = f"{places.manifests}/{_POINTER}"
     rows += checks.search(azure.search_endpoint.rstrip("/"), search_credential(azure), azure.search_alias, store, pointer)
     if spends_on_training(settings):
@@ -285,7 +289,8 @@ def check_services(settings: Settings) -> "list[Finding]":
     if who_answers(settings, VECTORS) == "vision":
         asked.append((VECTORS, build_embedder(settings)))
     rows += service_checks.vision(asked)
-    # A queue of events is checked here, once there is a setting for it: peek and delete, 'Storage Queue Data Message Processor'.
+    if settings.sensors.source == "events":
+        rows += checks.events(azure_event_queue(settings))
     return rows
 
 

@@ -7,8 +7,10 @@ have, and imports every installed integration on the way.
 import dagster as dg
 
 from imaging_assets.defs import assets
-from imaging_assets.defs.audits import nightly_audit, search_audit
+from imaging_assets.defs.alerts import failure_webhook
+from imaging_assets.defs.audits import inventory_checks, nightly_audit, nightly_inventory_checks, search_audit
 from imaging_assets.defs.io_manager import manifest_io_manager
+from imaging_assets.defs.portal import portal_labels, portal_look
 from imaging_assets.defs.resources import PipelineResource
 from imaging_assets.defs.sensors import label_changes, model_rollout, new_images, training
 
@@ -19,9 +21,9 @@ def defs() -> dg.Definitions:
     return dg.Definitions(
         assets=dg.load_assets_from_package_module(assets, include_specs=True),
         asset_checks=dg.load_asset_checks_from_package_module(assets),
-        jobs=[search_audit],
-        schedules=[nightly_audit],
-        sensors=[new_images, label_changes, training, model_rollout],
+        jobs=[search_audit, inventory_checks, portal_labels],
+        schedules=[nightly_audit, nightly_inventory_checks, portal_look],
+        sensors=[new_images, label_changes, training, model_rollout, failure_webhook],
         resources={"pipeline": PipelineResource(), "manifests": manifest_io_manager},
         executor=dg.in_process_executor,
     )

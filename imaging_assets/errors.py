@@ -22,6 +22,8 @@
     ├── ModelNotFoundError        no trained model by that id
     ├── DataAssetError            Azure ML refused a data set
     ├── CatalogError              the SQL catalogue cannot be reached or is of a later release
+    ├── EventQueueError           the queue that tells of new blobs cannot be reached or used
+    ├── UnreadableEventError      one message; left in the queue, then set aside
     ├── ServiceError              an outside service refused, failed, or gave no answer
     │   ├── AccessDeniedError     it does not accept the key or identity
     │   └── QuotaError            a limit of its tier is reached
@@ -170,6 +172,14 @@ class DataAssetError(ImagingError):
 
 class CatalogError(ImagingError):
     """The SQL catalogue cannot be reached, or a later release made it."""
+
+
+class EventQueueError(ImagingError):
+    """The queue that tells of new blobs cannot be reached or used; the landing place is listed instead."""
+
+
+class UnreadableEventError(ImagingError):
+    """One message of that queue says nothing that is known; it is left, and set aside when it was handed out too often."""
 
 
 class ServiceError(ImagingError):

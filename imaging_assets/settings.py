@@ -13,15 +13,16 @@ import tomllib
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnparsedVariableError
 from typing_extensions import override
 
 from imaging_assets.errors import SettingsError
 from imaging_assets.policies import (
+    Alerts,
     Azure,
     Catalog,
     CustomVision,
@@ -29,6 +30,7 @@ from imaging_assets.policies import (
     Execution,
     Insights,
     Labels,
+    Landing,
     Partitions,
     Places,
     Prices,
@@ -79,6 +81,7 @@ class Settings(BaseSettings):
     )
     partitions: Partitions = Partitions()
     places: Places = Places()
+    landing: Landing = Landing()
     resize: Resize = Resize()
     executor: Execution = Execution()
     insights: Insights = Insights()
@@ -89,11 +92,26 @@ class Settings(BaseSettings):
     rollout: Rollout = Rollout()
     review: Review = Review()
     sensors: Sensors = Sensors()
+    alerts: Alerts = Alerts()
     deletions: Deletions = Deletions()
     azure: Azure = Azure()
     custom_vision: CustomVision = CustomVision()
     serve: Serve = Serve()
     prices: Prices = Prices()
+
+    @model_validator(mode="after")
+    def _landing_lies_apart(self) -> Self:
+        """No landing source inside another place, or around one: what we write there would land."""
+        others = [folder for name, folder in self.places.model_dump().items() if name != "landing"]
+        others += [source.folder for source in self.labels.sources]
+        for source in self.landing.sources:
+            beside = [other.folder for other in self.landing.sources if other is not source]
+            near = [*others, *beside, *([self.places.landing] if source.folder != self.places.landing else [])]
+            if met := [folder for folder in near if f"{folder}/".startswith(f"{source.folder}/")]:
+                raise ValueError(f"landing.sources: {source.name!r} holds {met[0]!r}, which is a place of its own")
+            if met := [folder for folder in near if source.folder.startswith(f"{folder}/")]:
+                raise ValueError(f"landing.sources: {source.name!r} lies inside {met[0]!r}, which is a place of its own")
+        return self
 
     @classmethod
     @override

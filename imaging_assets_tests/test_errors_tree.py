@@ -19,8 +19,8 @@ from imaging_assets.errors import (
 )
 from imaging_assets_tests.source import Module, modules
 
-NOT_FOR_PEOPLE = {"UnreadableImageError"}
-"""Always turned into a row; its text is a reason, not advice."""
+NOT_FOR_PEOPLE = {"UnreadableEventError", "UnreadableImageError"}
+"""Always turned into a row or set aside; the text is a reason, not advice."""
 
 CLASSES = {name for name, value in vars(errors).items() if inspect.isclass(value) and issubclass(value, ImagingError)}
 

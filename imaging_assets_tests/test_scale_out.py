@@ -8,6 +8,7 @@ import pickle
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,11 @@ import pytest
 from imaging_assets.backends import build
 from imaging_assets.errors import SettingsError
 from imaging_assets.settings import Settings
-from imaging_assets.stages.pipeline import Pipeline
+from imaging_assets.stages.digests import sha256_of
 from imaging_assets_tests.builders import DAY, a_picture, a_pipeline, land, run_chain
 from imaging_assets_tests.contracts.dask_cluster import DaskCluster
 
+FEW = 6
 ASSETS = ("resized_images", "image_vectors", "image_tags", "tagged_manifests", "predictions")
 SECRET = "xq7-never-to-be-seen"
 
@@ -29,18 +31,30 @@ def pictures(count: int, kind: str = "JPEG", size: tuple[int, int] = (320, 240))
     return good | {"copy.jpg": a_picture(1, size, kind), "cut.jpg": a_picture(3)[:900], "web.webp": a_picture(5, kind="WEBP")}
 
 
-def rows_of_a_day(home: Path, many: dict[str, bytes], **settings: object) -> dict[str, str]:
+@dataclass(frozen=True)
+class Done:
+    """What a day left: digests of the rows by asset, and of the blobs by path."""
+
+    rows: dict[str, str]
+    blobs: dict[str, str]
+
+
+def a_day(home: Path, many: dict[str, bytes], **settings: object) -> Done:
     pipeline = a_pipeline(home, **settings)
     land(pipeline, many)
     run_chain(pipeline)
-    return {asset: pipeline.manifests.find(asset, DAY).rows for asset in ASSETS}
+    blobs = [*pipeline.store.list_blobs("resized/"), *pipeline.store.list_blobs("thumbnails/")]
+    return Done(
+        {asset: pipeline.manifests.find(asset, DAY).rows for asset in ASSETS},
+        {blob.path: sha256_of(pipeline.store.read(blob.path).data) for blob in blobs},
+    )
 
 
-def in_the_middle(pipeline: Pipeline, act: Callable[[], None]) -> threading.Thread:
-    """Acts once the first batch of the day is in the journal."""
+def in_the_middle(home: Path, act: Callable[[], None]) -> threading.Thread:
+    """Acts once some images of the day are done."""
 
     def wait() -> None:
-        while not list(pipeline.store.list_blobs("manifests/resized_images/_journal/")):
+        while len(list(home.glob("store/thumbnails/*/*.jpg"))) < FEW:
             time.sleep(0.005)
         act()
 
@@ -49,13 +63,18 @@ def in_the_middle(pipeline: Pipeline, act: Callable[[], None]) -> threading.Thre
     return thread
 
 
+def kill_processes() -> None:
+    for child in multiprocessing.active_children():
+        child.kill()
+
+
 def test_processes_make_the_rows_that_threads_make(tmp_path: Path) -> None:
     few = pictures(8)
     resize = {"workers": 2, "batch": 4}
 
-    by_processes = rows_of_a_day(tmp_path / "processes", few, resize=resize, executor={"kind": "processes"})
+    by_processes = a_day(tmp_path / "processes", few, resize=resize, executor={"kind": "processes"})
 
-    assert by_processes == rows_of_a_day(tmp_path / "threads", few, resize=resize)
+    assert by_processes == a_day(tmp_path / "threads", few, resize=resize)
 
 
 def test_nothing_secret_and_no_client_travels_to_a_worker(tmp_path: Path) -> None:
@@ -65,13 +84,16 @@ def test_nothing_secret_and_no_client_travels_to_a_worker(tmp_path: Path) -> Non
         "search_endpoint": "https://s",
         "search_key": SECRET,
     }
-    keys = {"training_key": SECRET, "prediction_key": SECRET}
+    keys = {"endpoint": "https://t", "training_key": SECRET, "prediction_endpoint": "https://p", "prediction_key": SECRET}
     settings = Settings(
         profile="azure",
+        executor={"kind": "processes"},
         home=tmp_path,
         azure=azure,
         custom_vision=keys,
-        vision={"key": SECRET},
+        vision={"endpoint": "https://v", "key": SECRET},
+        alerts={"webhook": f"https://hooks/{SECRET}"},
+        serve={"key": SECRET},
         catalog={"url": f"postgresql://u:{SECRET}@h/d"},
     )
     pipeline = build(settings)
@@ -85,7 +107,7 @@ def test_nothing_secret_and_no_client_travels_to_a_worker(tmp_path: Path) -> Non
 
 def test_a_worker_takes_its_secrets_from_its_own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"postgresql+psycopg://u:{SECRET}@h/d"
-    task = pickle.dumps(build(Settings(home=tmp_path, catalog={"url": url})))
+    task = pickle.dumps(build(Settings(home=tmp_path, executor={"kind": "processes"}, catalog={"url": url})))
 
     monkeypatch.setenv("IMAGING_CATALOG__URL", url.replace("@h", "@worker"))
     catalog = vars(pickle.loads(task).catalog)  # noqa: S301 - made two lines above
@@ -94,7 +116,9 @@ def test_a_worker_takes_its_secrets_from_its_own_environment(tmp_path: Path, mon
 
 
 def test_a_worker_of_another_release_is_refused(tmp_path: Path) -> None:
-    build_again, (_release, settings) = build(Settings(home=tmp_path)).origin.func, build(Settings(home=tmp_path)).origin.args  # type: ignore[attr-defined]
+    elsewhere = build(Settings(home=tmp_path, executor={"kind": "processes"})).elsewhere
+    assert elsewhere
+    build_again, (_release, settings) = elsewhere.origin.func, elsewhere.origin.args  # type: ignore[attr-defined]
 
     with pytest.raises(SettingsError, match=r"A worker has imaging-assets .*, the run 0\.0\.0"):
         build_again("0.0.0", settings)
@@ -102,24 +126,21 @@ def test_a_worker_of_another_release_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_day_whose_worker_process_is_killed_ends_the_same(tmp_path: Path) -> None:
-    many, resize = pictures(48, "PNG", (1200, 900)), {"workers": 2, "batch": 4, "max_bytes": 50_000}
-    pipeline = a_pipeline(tmp_path / "killed", resize=resize, executor={"kind": "processes"})
+    many, resize = pictures(48, "PNG", (1200, 900)), {"workers": 2, "batch": 16, "max_bytes": 50_000}
 
-    killer = in_the_middle(pipeline, lambda: multiprocessing.active_children()[0].kill())
-    killed = rows_of_a_day(tmp_path / "killed", many, resize=resize, executor={"kind": "processes"})
+    killer = in_the_middle(tmp_path / "killed", kill_processes)
+    killed = a_day(tmp_path / "killed", many, resize=resize, executor={"kind": "processes"})
 
-    assert not killer.is_alive()
-    assert killed == rows_of_a_day(tmp_path / "calm", many, resize=resize)
+    killer.join()
+    assert killed == a_day(tmp_path / "calm", many, resize=resize)
 
 
 @pytest.mark.slow
 def test_a_day_on_a_cluster_whose_worker_is_killed_ends_the_same(tmp_path: Path) -> None:
-    many, resize = pictures(48, "PNG", (1200, 900)), {"workers": 2, "batch": 4, "max_bytes": 50_000}
+    many, resize = pictures(48, "PNG", (1200, 900)), {"workers": 2, "batch": 16, "max_bytes": 50_000}
     with DaskCluster(workers=2, folder=tmp_path) as cluster:
-        executor = {"kind": "dask", "address": cluster.address}
-        pipeline = a_pipeline(tmp_path / "killed", resize=resize, executor=executor)
-        killer = in_the_middle(pipeline, cluster.workers[0].kill)
-        killed = rows_of_a_day(tmp_path / "killed", many, resize=resize, executor=executor)
+        killer = in_the_middle(tmp_path / "killed", cluster.workers[0].kill)
+        killed = a_day(tmp_path / "killed", many, resize=resize, executor={"kind": "dask", "address": cluster.address})
+        killer.join()
 
-    assert not killer.is_alive()
-    assert killed == rows_of_a_day(tmp_path / "calm", many, resize=resize)
+    assert killed == a_day(tmp_path / "calm", many, resize=resize)

@@ -57,6 +57,12 @@ resource "azurerm_role_assignment" "poison" {
   principal_id         = azurerm_user_assigned_identity.pod["app"].principal_id
 }
 
+resource "azurerm_role_assignment" "poison_list" {
+  scope                = azurerm_storage_queue.poison.resource_manager_id
+  role_definition_name = "Storage Queue Data Reader"
+  principal_id         = azurerm_user_assigned_identity.pod["app"].principal_id
+}
+
 resource "azurerm_role_assignment" "training" {
   scope                = azurerm_cognitive_account.training.id
   role_definition_name = "Cognitive Services Custom Vision Contributor"

@@ -13,7 +13,9 @@ locals {
     IMAGING_CUSTOM_VISION__TIER                   = var.custom_vision_tier
     IMAGING_VISION__ENDPOINT                      = azurerm_cognitive_account.vision.endpoint
     IMAGING_CATALOG__URL                          = "postgresql+psycopg://${azurerm_user_assigned_identity.pod["app"].name}@${azurerm_postgresql_flexible_server.this.fqdn}/${azurerm_postgresql_flexible_server_database.catalog.name}?sslmode=require"
-    # Awaited, with its setting: the queue of events.
+    IMAGING_AZURE__QUEUE_URL                      = trimsuffix(azurerm_storage_account.this.primary_queue_endpoint, "/")
+    IMAGING_AZURE__EVENT_QUEUE                    = azurerm_storage_queue.events.name
+    IMAGING_SENSORS__SOURCE                       = "events"
     # Not ours: keeps azure-identity from asking developers' tools first.
     AZURE_TOKEN_CREDENTIALS = "prod"
   }

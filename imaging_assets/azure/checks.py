@@ -15,6 +15,7 @@ from azure.search.documents import SearchClient
 from azure.search.documents.indexes import SearchIndexClient
 from azure.search.documents.indexes.models import SearchAlias, SearchFieldDataType, SearchIndex, SimpleField
 
+from imaging_assets.azure.event_queue import StorageEventQueue
 from imaging_assets.azure.search_calls import Calls, Patience
 from imaging_assets.errors import BlobNotFoundError, ImagingError
 from imaging_assets.ports.blob_store import BlobStore
@@ -23,8 +24,12 @@ from imaging_assets.ports.checks import Finding, judged
 _SIGN_IN = "and sign in (`az login`), or renew azure.account_key, azure.sas_token or azure.connection_string."
 _READER = f"Give this identity the role 'Storage Blob Data Reader' {_SIGN_IN}"
 _CONTRIBUTOR = f"Give this identity the role 'Storage Blob Data Contributor' {_SIGN_IN}"
+_PROCESSOR = f"Give this identity the role 'Storage Queue Data Message Processor' on the queue {_SIGN_IN}"
+_SENDER = f"Give this identity the role 'Storage Queue Data Message Sender' on the queue {_SIGN_IN}"
 _SERVICE = "Give this identity the role 'Search Service Contributor', or set azure.search_key to an admin key."
 _DATA = "Give this identity the role 'Search Index Data Contributor', or set azure.search_key to an admin key."
+
+_PEEKED = 32
 
 
 def storage(store: BlobStore, read: Sequence[str], written: Sequence[str]) -> list[Finding]:
@@ -59,6 +64,24 @@ def _write(store: BlobStore, place: str) -> str:
     finally:
         store.delete(path)
     return "written, read, deleted"
+
+
+def events(queue: StorageEventQueue) -> list[Finding]:
+    """Rights on the queue of events and on the one beside it; no message is touched."""
+
+    def look() -> str:
+        waiting = queue.peek()
+        queue.try_to_delete()
+        return f"{waiting or 'no'} messages wait" if waiting < _PEEKED else f"{_PEEKED} messages and more wait"
+
+    def poison() -> str:
+        queue.try_to_set_aside()
+        return "a message sent that goes by itself"
+
+    return [
+        _with_own_remedy(judged(f"queue: receive and delete {queue.name}", look, _PROCESSOR)),
+        _with_own_remedy(judged(f"queue: send to {queue.name}-poison", poison, _SENDER)),
+    ]
 
 
 def search(

@@ -56,6 +56,14 @@ class Containers:
         """Where a path lies."""
         return self._spot(self._home_of(path), path)
 
+    def path_of(self, container: str, name: str) -> str | None:
+        """The store's path of a blob, or None for one that lies in no place of the store."""
+        for folder, (home, prefix) in sorted(self._homes.items(), key=lambda item: -len(item[1][1])):
+            path = folder + name[len(prefix) :]
+            if home == container and name.startswith(prefix) and self._home_of(path) == folder:
+                return path
+        return None
+
     def below(self, prefix: str) -> Iterator[tuple[Spot, Callable[[str], bool]]]:
         """Everywhere that paths with this beginning may lie, each with a test for paths that really lie elsewhere."""
         for folder in self._homes:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from azure.core.credentials import AzureKeyCredential, TokenCredential
 from azure.identity import DefaultAzureCredential
 from azure.storage.blob import BlobServiceClient, ExponentialRetry
+from azure.storage.queue import QueueServiceClient
 from typing_extensions import override
 
 from imaging_assets.azure.translation import redacted
@@ -37,11 +38,15 @@ def database_password() -> str:
 
 @dataclass(frozen=True, slots=True)
 class StorageAccount:
-    """A storage account's blob endpoint and what opens it: a key, a SAS, or (both None) the identity."""
+    """A storage account's blob endpoint and what opens it: a key, a SAS, or (both None) the identity.
+
+    `queue_url` is its queue endpoint, "" where none is named and none follows from `url`.
+    """
 
     url: str
     key: str | None = field(default=None, repr=False)
     sas: str | None = field(default=None, repr=False)
+    queue_url: str = ""
 
     def blob_service(self) -> BlobServiceClient:
         """A client of the account; makes no call.
@@ -60,6 +65,21 @@ class StorageAccount:
                 f"Give https://<account>.blob.{_CLOUD}, or a connection string."
             ) from None
 
+    def queue_service(self) -> QueueServiceClient:
+        """A client of the account's queues; makes no call.
+
+        Raises:
+            SettingsError: No endpoint is known, or the key does not go with it.
+        """
+        try:
+            # A tick must not wait long: what a queue does not answer, the next tick asks again.
+            return QueueServiceClient(self.queue_url, credential=self.key or self.sas or identity(), retry_total=2)
+        except ValueError:
+            raise SettingsError(
+                f"azure.queue_url {self.queue_url!r} does not name the account's queues. Give https://<account>.queue.{_CLOUD}, or a "
+                "connection string."
+            ) from None
+
 
 def storage_account(azure: Azure) -> StorageAccount:
     """The account that settings name.
@@ -70,7 +90,7 @@ def storage_account(azure: Azure) -> StorageAccount:
     key = azure.account_key.get_secret_value() if azure.account_key else None
     sas = azure.sas_token.get_secret_value().removeprefix("?") if azure.sas_token else None
     if azure.connection_string:
-        return _from_connection_string(azure.connection_string.get_secret_value())
+        return _from_connection_string(azure.connection_string.get_secret_value(), azure)
     if not azure.account_url:
         raise SettingsError(
             "Profile azure needs a storage account. Set azure.account_url (and sign in), or azure.connection_string "
@@ -82,7 +102,13 @@ def storage_account(azure: Azure) -> StorageAccount:
             "azure.account_url is not the plain URL of a blob endpoint. "
             f"Give https://<account>.blob.{_CLOUD}, and a SAS as azure.sas_token."
         )
-    return StorageAccount(azure.account_url.rstrip("/"), key, sas)
+    return StorageAccount(azure.account_url.rstrip("/"), key, sas, _queue_url(azure, azure.account_url))
+
+
+def _queue_url(azure: Azure, blob_url: str) -> str:
+    """As it is given, else beside the blob endpoint of the service's own naming."""
+    beside = blob_url.replace(".blob.", ".queue.", 1) if ".blob." in blob_url else ""
+    return (azure.queue_url or beside).rstrip("/")
 
 
 def search_credential(azure: Azure) -> AzureKeyCredential | TokenCredential:
@@ -90,7 +116,7 @@ def search_credential(azure: Azure) -> AzureKeyCredential | TokenCredential:
     return AzureKeyCredential(azure.search_key.get_secret_value()) if azure.search_key else identity()
 
 
-def _from_connection_string(text: str) -> StorageAccount:
+def _from_connection_string(text: str, azure: Azure) -> StorageAccount:
     pairs = (part.partition("=") for part in text.split(";") if part.strip())
     parts = {name.strip(): value.strip() for name, _, value in pairs}
     url = parts.get("BlobEndpoint")
@@ -103,7 +129,7 @@ def _from_connection_string(text: str) -> StorageAccount:
             "azure.connection_string cannot be read: it needs AccountName (or BlobEndpoint) and AccountKey (or "
             "SharedAccessSignature). Copy it whole from the storage account's page 'Access keys'."
         )
-    return StorageAccount(url.rstrip("/"), key, sas)
+    return StorageAccount(url.rstrip("/"), key, sas, (parts.get("QueueEndpoint") or _queue_url(azure, url)).rstrip("/"))
 
 
 class _Redacting(logging.Filter):

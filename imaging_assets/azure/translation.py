@@ -15,6 +15,7 @@ from imaging_assets.errors import (
     BlobConflictError,
     BlobNameError,
     BlobNotFoundError,
+    EventQueueError,
     ImagingError,
     SearchIndexError,
     SearchIndexMissingError,
@@ -79,6 +80,30 @@ def _store_remedy(error: AzureError, status: int | None) -> str:
     if status is None:
         return "Check azure.account_url and the network, then run again."
     return "Run again in a few minutes; the days that are done stay done."
+
+
+@contextmanager
+def queue_errors(doing: str, queue: str, account: str) -> Iterator[None]:
+    """Raise what the queue service says as an `EventQueueError`."""
+    try:
+        yield
+    except AzureError as error:
+        raise EventQueueError(f"Cannot {doing} at {account}: {said(error)}. {_queue_remedy(error, queue)}") from None
+
+
+def _queue_remedy(error: AzureError, queue: str) -> str:
+    status = status_of(error)
+    if isinstance(error, ClientAuthenticationError) or status in (401, 403):
+        return (
+            "Give this identity the roles 'Storage Queue Data Message Processor' on the queue and 'Storage Queue Data Message Sender' "
+            "and 'Storage Queue Data Reader' on the one that ends in -poison, or renew azure.account_key, azure.sas_token or "
+            "azure.connection_string."
+        )
+    if code_of(error) == "QueueNotFound" or status == 404:
+        return f"Make the queue {queue!r} in the storage account, or mend azure.event_queue."
+    if status is None:
+        return "Check azure.queue_url and the network, or set sensors.source to 'listing'."
+    return "It is tried again at the next tick; meanwhile the landing place is listed."
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from imaging_assets.cli.days import Day, Since, Until, parse_day
 from imaging_assets.cli.foresight import doctor, plan
 from imaging_assets.cli.leaving import checkout, export
 from imaging_assets.cli.output import Session, complain
+from imaging_assets.cli.pull_labels import pull
 from imaging_assets.errors import ConsentRequiredError, ImagingError, QueryError, SettingsError, UsageError
 
 OK, FAILED, USAGE, NEEDS_CONSENT = 0, 1, 2, 3
@@ -244,6 +245,7 @@ def review_export(
 
 app.command()(export)
 app.command()(checkout)
+app.command("pull-labels")(pull)
 
 
 @app.command()

@@ -18,7 +18,7 @@ from imaging_assets.stages.manifests.conversion import ImageSize, convert, size_
 from imaging_assets.stages.manifests.datasets import gather_dataset
 from imaging_assets.stages.manifests.exports import EXPORTS, annotation_files, image_places, loss, losses_together
 from imaging_assets.stages.manifests.formats import LabelFile, folders, is_companion, read_labels, yolo
-from imaging_assets.stages.manifests.sources import apart
+from imaging_assets.stages.manifests.sources import NOTHING, apart
 
 _SHOWN = 10
 Told = tuple[str, str]
@@ -161,7 +161,7 @@ def _read_all(source: Path, separator: str) -> tuple[list[AnnotatedImage], list[
             unread.append((name, str(error)))
             continue
         said += found
-        refused += [_told(name, line) for line in rejected]
+        refused += [_told(name, line) for line in rejected or ([] if found else [NOTHING])]
     return said, refused, unread
 
 

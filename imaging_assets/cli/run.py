@@ -173,10 +173,11 @@ def _tell_strays(landing: Landing) -> None:
     """Files whose folder tells no day are left alone, and it is said."""
     strays = [] if landing.undated else [blob.path for blob in landing.strays()]
     if strays:
-        places = landing.pipeline.places.landing, landing.pipeline.partitions.folder
+        roots = landing.pipeline.roots
+        where = " or ".join(f"{root}/{landing.pipeline.partitions.folder}/" for root in roots)
         warn(
             f"left alone, because no folder tells their day: {', '.join(strays[:5])}{', ...' if strays[5:] else ''} "
-            f'({counted(len(strays), "file")}). Move them to {"/".join(places)}/, or set partitions.undated = "arrival" in '
+            f'({counted(len(strays), "file")}). Move them to {where}, or set partitions.undated = "arrival" in '
             "imaging.toml and each gets the day it arrived."
         )
 

@@ -16,6 +16,7 @@ from imaging_assets.backends import build_on_store
 from imaging_assets.cli.output import Session, counted, quiet_decoders
 from imaging_assets.errors import UnreadableImageError, UsageError
 from imaging_assets.records.search import FIELDS, Condition, Document, Operator, Order, SearchAnswer, SearchQuery
+from imaging_assets.stages.images.landing import short_path
 from imaging_assets.stages.insights.vectors import embed_query
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.trace import find_image
@@ -53,7 +54,7 @@ def search_images(
         hits = [{"score": round(hit.score, 4), "highlight": hit.highlight, **hit.document} for hit in answer.hits]
         session.answer({"count": answer.count, "hits": hits, "facets": answer.facets})
     else:
-        _print(session, answer, query, pipeline.places.landing)
+        _print(session, answer, query, pipeline)
 
 
 def parse_condition(text: str) -> Condition:
@@ -97,12 +98,12 @@ def _vector(pipeline: Pipeline, like: str, log: Path) -> npt.NDArray[np.float32]
         raise UsageError(f"{like} is no picture that can be compared ({error}). Give another.") from error
 
 
-def _print(session: Session, answer: SearchAnswer, query: SearchQuery, landing: str) -> None:
+def _print(session: Session, answer: SearchAnswer, query: SearchQuery, pipeline: Pipeline) -> None:
     ranked = query.vector is not None and not query.order  # an order replaces the ranking
     rows = []
     for hit in answer.hits:
         likeness = f"{hit.score:.0%}" if ranked else ""
-        path = hit.document["path"].removeprefix(f"{landing}/")
+        path = short_path(pipeline, hit.document["path"])
         rows.append((likeness, path, ", ".join(hit.document.get("tags") or ()), _predicted(hit.document)))
     headings = ("alike" if ranked else "", "image", "labels", "predicted")
     for line in _laid_out(headings, rows, session.console.width if session.console.is_terminal else None) if rows else ():

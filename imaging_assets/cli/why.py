@@ -26,7 +26,8 @@ def tell_story(session: Session, name: str) -> None:
 
 def _lines(story: Story) -> Iterator[tuple[str, str]]:
     row = story.image.row
-    yield "landed", f"{story.image.path}  ({row['size']:,} bytes, day {story.image.day})"
+    source = f", source {row['source']}" if row["source"] else ""
+    yield "landed", f"{story.image.path}  ({row['size']:,} bytes, day {story.image.day}{source})"
     yield "bytes", f"sha256 {row['sha256'] or 'never read'}"
     for twin in story.twins:
         yield "", f"the same bytes: {twin}"

@@ -1,4 +1,4 @@
-"""A job each night that compares the search index with the manifests, outside the days' own runs.
+"""Jobs each night, outside the days' own runs: one compares the search index with the manifests, one asks whether images still land.
 
 Belongs here: when, and what Dagster shows of it. Does not: comparing or mending (`stages/audit.py`); the job only tells.
 """
@@ -51,6 +51,31 @@ def search_audit() -> None:
 )
 def nightly_audit(pipeline: dg.ResourceParam[Pipeline]) -> dg.RunRequest | dg.SkipReason:
     """Each night at three, where there is a store."""
+    return _where_there_is_a_store(pipeline)
+
+
+inventory_checks = dg.define_asset_job(
+    "inventory_checks",
+    dg.AssetSelection.checks(
+        dg.AssetCheckKey(dg.AssetKey("raw_images"), "raw_images_all_have_a_day"),
+        dg.AssetCheckKey(dg.AssetKey("raw_images"), "raw_images_are_fresh"),
+    ),
+    description="Checks of the landing place as a whole, which no day's run makes when nothing lands.",
+)
+
+
+@dg.schedule(
+    job=inventory_checks,
+    cron_schedule="30 3 * * *",
+    execution_timezone=load_settings().partitions.timezone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+def nightly_inventory_checks(pipeline: dg.ResourceParam[Pipeline]) -> dg.RunRequest | dg.SkipReason:
+    """Each night at half past three, where there is a store."""
+    return _where_there_is_a_store(pipeline)
+
+
+def _where_there_is_a_store(pipeline: Pipeline) -> dg.RunRequest | dg.SkipReason:
     try:
         pipeline.store.list_folders()
     except StoreUnavailableError as error:

@@ -31,10 +31,10 @@ Metadata = dict[str, MetadataValue[Any]]
 _SHOWN = 50
 
 
-def materialized(draft: Draft, metadata: Metadata) -> dg.MaterializeResult[Draft]:
-    """A step's result for Dagster: the draft for the IO manager, its rows' digest as data version."""
+def materialized(draft: Draft, metadata: Metadata, *checks: dg.AssetCheckResult) -> dg.MaterializeResult[Draft]:
+    """A step's result for Dagster: the draft for the IO manager, its rows' digest as data version, and checks it makes itself."""
     facts: Metadata = {**metadata, "unchanged": MetadataValue.bool(not draft.changed)}
-    return dg.MaterializeResult(value=draft, data_version=dg.DataVersion(draft.rows), metadata=facts)
+    return dg.MaterializeResult(value=draft, data_version=dg.DataVersion(draft.rows), metadata=facts, check_results=checks)
 
 
 def of_inventory(report: InventoryReport) -> Metadata:

@@ -7,10 +7,7 @@ two assets is healed by the next tick. A request carries the digest of what it w
 tell how often it was tried and when to try again.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import dagster as dg
 
@@ -18,6 +15,7 @@ from imaging_assets.analyzers import plan
 from imaging_assets.backends import spends_on_training
 from imaging_assets.defs.attempts import attempts
 from imaging_assets.defs.partitions import DAILY
+from imaging_assets.defs.rounds import begin_round
 from imaging_assets.defs.tags import DAY_TAG, MODEL_TAG, WANTED_TAG
 from imaging_assets.errors import ManifestError, StoreUnavailableError
 from imaging_assets.settings import load_settings
@@ -53,26 +51,29 @@ Requests = dg.SensorResult | dg.SkipReason
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
 def new_images(context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pipeline]) -> Requests:
-    """Days whose landed images differ from what stands: the newest ones at every tick, older ones round and round."""
+    """Days whose landed images differ from what stands: the newest at every tick, older ones round and round; or those of events."""
     if reason := _no_store(pipeline):
         return dg.SkipReason(reason)
     check_marker(pipeline)
     days = Days(pipeline)
-    looked_at, cursor = _days_to_look_at(days.known, context.cursor)
-    lost = days.vanished(looked_at)
+    look = begin_round(context, pipeline, days)
+    if not look.days:
+        return dg.SensorResult(cursor=look.finish(context, set()), skip_reason=look.told)
+    lost = days.vanished(look.guarded)
+    looked_at = look.days
     if len(lost) >= pipeline.deletions.max_days:
         context.log.error(
             "%d days lost all their images at once; they are left alone until a person agrees: %s", len(lost), ", ".join(lost)
         )
         looked_at = [day for day in looked_at if day not in lost]
-    ours = (item for item in _each(context, looked_at, days.behind) if not _of_another_sensor(item))
+    ours = [item for item in _each(context, looked_at, days.behind) if not _of_another_sensor(item)]
     requests = _requests(context, ours, _policy.requests_per_tick)
     if not requests and finish_rebuild(days):
         context.log.info("The index was rebuilt; its new generation serves.")
     return dg.SensorResult(
         run_requests=requests,
-        cursor=cursor,
-        skip_reason=None if requests else f"Every day looked at is up to date{_OR_WAITED_FOR}",
+        cursor=look.finish(context, {*(item.day for item in ours), *({*look.days} - {*looked_at})}),
+        skip_reason=None if requests else f"{look.told}; all is up to date{_OR_WAITED_FOR}",
     )
 
 
@@ -142,7 +143,8 @@ def model_rollout(context: dg.SensorEvaluationContext, pipeline: dg.ResourcePara
     days = Days(pipeline)
     if days.model_id is None:
         return dg.SkipReason("No model has been published yet.")
-    free = pipeline.rollout.days_per_tick - len(_unfinished(context, {MODEL_TAG: days.model_id}))
+    # Those of an older model count too: superseded, they predict by the one that serves when they begin.
+    free = pipeline.rollout.days_per_tick - sum(MODEL_TAG in run.tags for run in _unfinished(context, {}))
     behind = (item for item in _each(context, reversed(days.known), days.behind_inside) if item.waits_for_model)
     requests = _requests(context, behind, free, {MODEL_TAG: days.model_id})
     return (
@@ -225,14 +227,3 @@ def _no_store(pipeline: Pipeline) -> str:
     except StoreUnavailableError as error:
         return str(error)
     return ""
-
-
-def _days_to_look_at(known: Sequence[str], cursor: str | None) -> tuple[list[str], str]:
-    """The newest days, then the next few of the rest, newest first; and the cursor that continues the round."""
-    today = datetime.now(ZoneInfo(_settings.partitions.timezone)).date()
-    first_recent = (today - timedelta(days=_policy.look_back_days - 1)).isoformat()
-    recent = [day for day in known if day >= first_recent]
-    older = [day for day in known if day < first_recent]
-    last = str(json.loads(cursor).get("swept", "")) if cursor else ""
-    turn = ([day for day in older if day > last] + [day for day in older if day <= last])[: _policy.sweep_days_per_tick]
-    return sorted({*recent, *turn}, reverse=True), json.dumps({"swept": turn[-1] if turn else last})

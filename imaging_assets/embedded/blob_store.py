@@ -2,8 +2,9 @@
 
 Belongs here: how blobs map to files, atomically and for several processes. Does not: what is stored where (`settings.Places`).
 
-Files are written beside the tree (in `.tmp/`) and moved into place, so readers and listings never meet half a blob. Conditional
-writes are checked under a lock file; an unconditional write is the last word and takes no lock.
+Files are written beside the tree (in `.tmp/`) and moved into place, so readers and listings never meet half a blob; what a killed
+process leaves there, the next one sweeps away. Conditional writes are checked under a lock file; an unconditional write is the last
+word and takes no lock.
 """
 
 import hashlib
@@ -11,7 +12,6 @@ import os
 import shutil
 import stat
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -21,12 +21,16 @@ from typing import BinaryIO
 from filelock import FileLock
 from typing_extensions import override
 
+from imaging_assets.embedded.unfinished import sweep, unfinished
 from imaging_assets.errors import BlobConflictError, BlobNameError, BlobNotFoundError, StoreUnavailableError
 from imaging_assets.ports.blob_store import MAX_PATH_CHARACTERS, BlobStore, check_path
 from imaging_assets.records.images import Blob, BlobInfo
 
 _TEMPORARY = ".tmp"
 _MAX_NAME_BYTES = 255
+_JUNCTION = 0xA0000003
+"""Windows: the tag of a folder that stands for another one."""
+
 _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
@@ -35,6 +39,7 @@ class DirectoryBlobStore(BlobStore):
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._swept = False
 
     @classmethod
     def create(cls, root: Path) -> "DirectoryBlobStore":
@@ -57,7 +62,7 @@ class DirectoryBlobStore(BlobStore):
         if folder and not _is_path(folder[:-1]):
             return []
         names = [name for name, is_folder in self._entries(folder) if is_folder]
-        return [name for name in names if next(self._walk(f"{folder}{name}/", ""), None)]
+        return [name for name in names if self._holds_any(f"{folder}{name}/")]
 
     @override
     def list_files(self, prefix: str = "") -> list[BlobInfo]:
@@ -122,21 +127,20 @@ class DirectoryBlobStore(BlobStore):
         target = self._file(path)
         if self._leads_out(target.parent):
             raise BlobNameError(f"A folder of {path!r} is a link here, which could lead out of the store. Choose another path.")
-        temporary = self.root / _TEMPORARY / uuid.uuid4().hex
-        with _translated(f"write {path!r}", self.root):
+        if not self._swept:
+            with _translated("list unfinished writes", self.root):
+                sweep(self.root / _TEMPORARY)
+            self._swept = True
+        with _translated(f"write {path!r}", self.root), unfinished(self.root / _TEMPORARY) as temporary:
             try:
-                temporary.parent.mkdir(exist_ok=True)
                 fill(temporary)
                 _keep_etags_apart(target, temporary)
                 info = _info(path, temporary.stat())
-                _move(temporary, target)
+                _move(temporary, self.root, path)
             except OSError as error:
                 if not (target.is_dir() or isinstance(error, NotADirectoryError | IsADirectoryError | FileExistsError)):
                     raise
                 raise BlobNameError(f"{path!r} is both a blob and a folder of blobs here. Rename one of them.") from error
-            finally:
-                with suppress(FileNotFoundError):
-                    temporary.unlink()
         return info
 
     def _file(self, path: str) -> Path:
@@ -159,7 +163,16 @@ class DirectoryBlobStore(BlobStore):
 
     def _leads_out(self, file: Path) -> bool:
         """Whether the file, or a folder above it, is a link; listings do not follow links, so nothing else may."""
-        return Path(os.path.realpath(file)) != Path(os.path.realpath(self.root)) / file.relative_to(self.root)
+        place = os.fspath(self.root)
+        for part in file.relative_to(self.root).parts:
+            place = f"{place}{os.sep}{part}"
+            try:
+                found = os.lstat(place)
+            except _ABSENT:
+                return False
+            if stat.S_ISLNK(found.st_mode) or getattr(found, "st_reparse_tag", 0) == _JUNCTION:
+                return True
+        return False
 
     @contextmanager
     def _lock(self, path: str) -> Iterator[None]:
@@ -184,7 +197,19 @@ class DirectoryBlobStore(BlobStore):
                 yield from self._walk(f"{folder}{name}/", "")
                 continue
             with suppress(*_ABSENT):  # deleted since the folder was read
-                yield _info(folder + name, (self.root / folder / name).lstat())
+                yield _info(folder + name, os.lstat(f"{self.root}/{folder}{name}"))
+
+    def _holds_any(self, folder: str) -> bool:
+        """Whether there is a blob below `folder` (no link, ending in "/"); a folder of a million blobs is not read for it."""
+        below = []
+        with _translated(f"list {folder!r}", self.root), suppress(*_ABSENT), os.scandir(self.root / folder) as entries:
+            for entry in entries:
+                if not _is_plain(entry) or len(folder + entry.name) > MAX_PATH_CHARACTERS:
+                    continue
+                if not entry.is_dir(follow_symlinks=False):
+                    return True
+                below.append(f"{folder}{entry.name}/")
+        return any(self._holds_any(inner) for inner in below)
 
     def _entries(self, folder: str) -> list[tuple[str, bool]]:
         """Names in a folder ("" or ending in "/") and whether each is a folder, in path order."""
@@ -252,9 +277,13 @@ def _keep_etags_apart(target: Path, temporary: Path) -> None:
     os.utime(temporary, ns=(now, now))
 
 
-def _move(temporary: Path, target: Path) -> None:
+def _move(temporary: Path, root: Path, path: str) -> None:
+    """Move a file to a blob's place, making its folders but never the store's: after an unmount it would pass for an empty store."""
     try:
-        temporary.replace(target)
+        temporary.replace(root / path)
     except FileNotFoundError:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary.replace(target)
+        folder = root
+        for name in path.split("/")[:-1]:
+            folder /= name
+            folder.mkdir(exist_ok=True)
+        temporary.replace(root / path)

@@ -23,7 +23,7 @@ from imaging_assets.errors import CatalogError, QueryError
 from imaging_assets.ports.catalog import Catalog
 from imaging_assets.records.catalog import COLUMNS, INDEXED, TABLE, VIEW, CatalogRow, CatalogType, SqlAnswer
 
-_VERSION = 1
+_VERSION = 2
 """Raised when columns or view change."""
 
 _BATCH = 500

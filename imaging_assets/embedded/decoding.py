@@ -1,7 +1,7 @@
 """Bytes of an image to the small square of pixels that everything learnt here looks at.
 
 Belongs here: the one preprocessing that training, predicting and embedding share; a change of it changes models and vectors,
-so it raises `ScikitLearnTrainer.recipe` and `GradientEmbedder.embedding_id`. Does not: resizing for people (`stages/images`).
+so it raises the `recipe` of both trainers and `GradientEmbedder.embedding_id`. Does not: resizing for people (`stages/images`).
 """
 
 import io

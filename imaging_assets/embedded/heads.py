@@ -16,16 +16,11 @@ from sklearn.linear_model import LogisticRegression
 from typing_extensions import override
 
 from imaging_assets.embedded.onnx_graph import OPSETS, GraphWriter
+from imaging_assets.embedded.rows import Probabilities, Targets
 from imaging_assets.records.models import ClassificationKind
 
 Features = npt.NDArray[np.float32]
 """float32 [images, features]."""
-
-Targets = npt.NDArray[np.bool_]
-"""bool [images, tags]: which tags an image has; exactly one per row when multiclass."""
-
-Probabilities = npt.NDArray[np.float64]
-"""float64 [images, tags], 0-1; rows sum to 1 when multiclass."""
 
 
 class Head(ABC):

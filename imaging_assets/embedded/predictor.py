@@ -1,4 +1,4 @@
-"""Predictor over the ONNX models that `ScikitLearnTrainer` stores.
+"""Predictor over the ONNX models that the trainers here store.
 
 Belongs here: loading, caching, asking. Does not: preprocessing (`decoding.py`, shared with training), the layout of a model's
 folder (`model_folder.py`).

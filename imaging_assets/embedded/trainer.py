@@ -1,7 +1,7 @@
-"""Trainer without an account or a download: scikit-learn on features learnt from the images, served as ONNX.
+"""Trainers without an account or a download: scikit-learn on features learnt from the images, or torch, served as ONNX.
 
 Belongs here: what is trained on, when it is refused, the order of the steps. Does not: which candidates there are and how they
-are compared (`model_search.py`), where the result lies (`model_folder.py`).
+are compared (`model_search.py`), the network of the extra `torch` (`small_network.py`), where the result lies (`model_folder.py`).
 
 Trained from zero on the user's pictures: seconds instead of money, and with few images less sure than a service that has
 seen millions. Object detection is not trained here: where most images have regions the training is refused, where few have, their tags
@@ -9,6 +9,7 @@ are learnt and the regions ignored.
 """
 
 import time
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,18 +26,18 @@ from imaging_assets.ports.trainer import Heartbeat, ReadImage, Trainer
 from imaging_assets.records.models import Candidate, ClassificationKind, TrainedModel, TrainingImage
 
 if TYPE_CHECKING:
-    from imaging_assets.embedded.model_search import Rows
+    from imaging_assets.embedded.rows import Rows
 
 _CHUNK = 200
 _NAMED_TAGS = 5
 _LEARNT_FROM = ("train", "validation")
 
 
-class ScikitLearnTrainer(Trainer):
-    """Trains in this process and stores under `<folder>/<model_id>/`.
+class PixelTrainer(Trainer):
+    """Trains in this process and stores under `<folder>/<model_id>/`; subclasses say how rows of pixels become a model.
 
     Attributes:
-        budget_seconds: No further candidate is started after this long; reading and the final fit come on top.
+        budget_seconds: Time for learning, as the subclass says; reading comes on top.
         seed: Of everything random.
         min_images_per_tag: Tags with fewer train and validation images are left out of the model.
     """
@@ -58,7 +59,20 @@ class ScikitLearnTrainer(Trainer):
     @property
     @override
     def recipe(self) -> str:
-        return f"sklearn-2;budget={self.budget_seconds:g};seed={self.seed};min={self.min_images_per_tag}"
+        return f"{self._version};budget={self.budget_seconds:g};seed={self.seed};min={self.min_images_per_tag}"
+
+    @property
+    @abstractmethod
+    def _version(self) -> str:
+        """Names the way of learning; raised when equal rows give another model."""
+
+    @abstractmethod
+    def _learn(self, rows: "Rows", kind: ClassificationKind, heartbeat: Heartbeat) -> tuple[tuple[Candidate, ...], bytes]:
+        """Candidates, the winner first, and its ONNX from pixels to probabilities.
+
+        Raises:
+            ArithmeticError: onnxruntime does not say what was learnt.
+        """
 
     @override
     def refusal(self, images: Sequence[TrainingImage]) -> str:
@@ -96,7 +110,10 @@ class ScikitLearnTrainer(Trainer):
         counts = _images_per_tag(readable)
         tags = tuple(sorted(tag for tag, have in counts.items() if have >= self.min_images_per_tag))
         rows, kind = _rows(readable, pixels, tags), _kind(images)
-        candidates, onnx = self._learn(rows, kind, heartbeat)
+        try:
+            candidates, onnx = self._learn(rows, kind, heartbeat)
+        except ArithmeticError as error:
+            raise TrainingError(f"The exported model is wrong: {error}. Train with another seed and report this.") from error
         details = {
             "winner": candidates[0].name,
             "images": str(len(rows.groups)),
@@ -130,6 +147,16 @@ class ScikitLearnTrainer(Trainer):
             "images_per_tag": images_per_tag,
         }
 
+
+class ScikitLearnTrainer(PixelTrainer):
+    """Compares features and classifiers: no further candidate is started once the budget is spent, and the final fit comes on top."""
+
+    @property
+    @override
+    def _version(self) -> str:
+        return "sklearn-2"
+
+    @override
     def _learn(self, rows: "Rows", kind: ClassificationKind, heartbeat: Heartbeat) -> tuple[tuple[Candidate, ...], bytes]:
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # noqa: PLC0415  (comes with scikit-learn)
 
@@ -140,10 +167,7 @@ class ScikitLearnTrainer(Trainer):
             search = ModelSearch(rows, kind, self.seed)
             candidates = search.compare(self.budget_seconds, heartbeat)
             heartbeat(f"fitting {candidates[0].name} to {len(rows.groups)} images")
-            try:
-                return tuple(candidates), search.fit(candidates[0].name)
-            except ArithmeticError as error:
-                raise TrainingError(f"The exported model is wrong: {error}. Train with another seed and report this.") from error
+            return tuple(candidates), search.fit(candidates[0].name)
 
 
 def _learnable(images: Sequence[TrainingImage]) -> list[TrainingImage]:
@@ -184,7 +208,7 @@ def _read_pixels(
 
 def _rows(images: Sequence[TrainingImage], pixels: Sequence[Pixels], tags: tuple[str, ...]) -> "Rows":
     """What is learnt from; images none of whose tags is learnt are dropped."""
-    from imaging_assets.embedded.model_search import Rows  # noqa: PLC0415  (a second of imports)
+    from imaging_assets.embedded.rows import Rows  # noqa: PLC0415  (a second of imports)
 
     kept = [(image, square) for image, square in zip(images, pixels, strict=True) if not set(tags).isdisjoint(image.tags)]
     return Rows(

@@ -5,18 +5,19 @@ Belongs here: one frozen group per subject; stages take the group they need. Doe
 
 from imaging_assets.policies.azure import CUSTOM_VISION_NOTICE, Azure, CustomVision, Vision
 from imaging_assets.policies.execution import Execution
-from imaging_assets.policies.images import Deletions, Partitions, Places, Resize
+from imaging_assets.policies.images import Deletions, Landing, LandingSource, Partitions, Places, Resize
 from imaging_assets.policies.insights import Insights, InsightStep
 from imaging_assets.policies.manifests import LABEL_COLUMNS, LabelFormat, Labels, LabelSource
 from imaging_assets.policies.models import Review, Rollout, Training
 from imaging_assets.policies.prices import Prices
 from imaging_assets.policies.search import Catalog
-from imaging_assets.policies.sensors import Sensors
+from imaging_assets.policies.sensors import Alerts, Sensors
 from imaging_assets.policies.web import Serve
 
 __all__ = [
     "CUSTOM_VISION_NOTICE",
     "LABEL_COLUMNS",
+    "Alerts",
     "Azure",
     "Catalog",
     "CustomVision",
@@ -27,6 +28,8 @@ __all__ = [
     "LabelFormat",
     "LabelSource",
     "Labels",
+    "Landing",
+    "LandingSource",
     "Partitions",
     "Places",
     "Prices",

@@ -18,6 +18,12 @@ class Azure(Group):
     containers: dict[str, str] = Field(
         {}, description="... but for places that lie elsewhere: place to `container` or `container/prefix`."
     )
+    queue_url: str = Field("", description="Queue endpoint; by default the one beside `account_url`.")
+    event_queue: str = Field(
+        "blob-events",
+        pattern=r"^[a-z0-9](-?[a-z0-9]){2,55}$",
+        description="Queue that Event Grid tells of landed blobs, for `sensors.source`; what cannot be used goes to `<queue>-poison`.",
+    )
     search_endpoint: str = Field("", description="Search service, as `https://<service>.search.windows.net`.")
     search_key: SecretStr | None = Field(None, description="Admin key of the search service.")
     search_alias: str = Field(
@@ -62,6 +68,10 @@ class CustomVision(Group):
     )
     poll_seconds: float = Field(10.0, gt=0, description="Time between two looks at a running training.")
     negative_tag: str = Field("", description="The tag that means none of the others; made as the project's negative tag.")
+    pull_labels: bool = Field(default=False, description="Take tags that people give in the portal as labels.")
+    pull_schedule: str = Field(
+        "*/15 * * * *", min_length=1, description="When the portal is looked at for them, in cron's words."
+    )
     tag_descriptions: dict[str, str] = Field({}, description="Descriptions to give to tags, by tag.")
 
 

@@ -14,6 +14,9 @@ class Partitions(Group):
     """Which days exist."""
 
     start: date = Field(date(2025, 1, 1), description="First day; `add` and `demo` move it back when an older image arrives.")
+    fresh_days: float | None = Field(
+        None, gt=0, description="`raw_images_are_fresh` warns when the newest day with images is older; unset, it only tells."
+    )
     timezone: str = Field("UTC", description="Where a day begins and ends; an IANA name.")
     folder: str = Field(
         "{yyyy}/{mm}/{dd}", description="Folders below the landing place that tell an image's day; each of the three once."
@@ -53,6 +56,34 @@ class Places(Group):
     persons: str = Field("persons", description="Reference pictures of persons, a folder each; private.")
     models: str = Field("models", description="Trained models, the published one, the ledger, remembered scores.")
     review: str = Field("review", description="What people should look at next, a task file and a CSV per day.")
+
+
+class LandingSource(Group):
+    """A further folder that images land in, or, in profile `azure`, a container: `azure.containers` says where the folder lies."""
+
+    name: str = Field(min_length=1, description="Shown wherever its images are, as `source`.")
+    folder: str = Field(
+        min_length=1, description="Folder in the store, with folders of days as in `places.landing`; that one may be named, too."
+    )
+
+    @field_validator("folder")
+    @classmethod
+    def _bare(cls, value: str) -> str:
+        return value.strip("/")
+
+
+class Landing(Group):
+    """Where images land beside `places.landing`; days unite the images of all sources."""
+
+    sources: tuple[LandingSource, ...] = Field((), description="Landing sources, see below; only ever read.")
+
+    @field_validator("sources")
+    @classmethod
+    def _told_apart(cls, value: tuple[LandingSource, ...]) -> tuple[LandingSource, ...]:
+        names = [source.name for source in value]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"two sources have the name {twice[0]!r}")
+        return value
 
 
 class Resize(Group):

@@ -1,5 +1,7 @@
 """Settings: when a model is trained and published, how it reaches older days, and what people are asked."""
 
+from typing import Literal
+
 from pydantic import Field, field_validator
 
 from imaging_assets.policies.group import Group
@@ -14,7 +16,13 @@ class Training(Group):
     min_images_per_tag: int = Field(5, ge=2, description="A tag with fewer train and validation images is left out.")
     validation_share: float = Field(0.15, ge=0.0, le=0.5, description="Share of each tag's images kept for validation.")
     test_share: float = Field(0.2, gt=0.0, le=0.5, description="Share of each tag's images that is only ever scored.")
-    budget_seconds: float = Field(20.0, gt=0, description="Time the embedded trainer may spend comparing candidates.")
+    trainer: Literal["scikit-learn", "torch"] = Field(
+        "scikit-learn", description="Who trains without a service; `torch` is a small network and needs the extra `torch`."
+    )
+    budget_seconds: float = Field(20.0, gt=0, description="Time scikit-learn's trainer may spend comparing candidates.")
+    torch_seconds: float = Field(
+        300.0, gt=0, description="Time torch's trainer may spend learning; a network that does not get to its end learns less."
+    )
     suspects_among: int = Field(
         2_000,
         ge=0,

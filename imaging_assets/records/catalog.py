@@ -16,6 +16,7 @@ COLUMNS: Mapping[str, CatalogType] = {
     "id": "text",  # hex sha256 of the path, as in the search index
     "path": "text",
     "name": "text",
+    "source": "text",  # landing source; null for `places.landing`
     "day": "date",
     "batch_id": "text",
     "sha256": "text",

@@ -1,6 +1,7 @@
 """Values of the group *manifests*: what people said about images, regions and sides of a split."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -56,3 +57,40 @@ class RejectedLine:
     line: int
     text: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PortalImage:
+    """What a project says of an image.
+
+    Attributes:
+        sha256: Hex digest of the landed image's bytes.
+        tags: NFC, trimmed, sorted; at least one.
+        regions: Fractions of the image.
+        ours: Whether this is just what the trainer gave it: nobody said it there.
+        when: When people gave it a tag that the trainer had not; None where a tag or box only went or moved. UTC.
+    """
+
+    sha256: str
+    tags: tuple[str, ...]
+    regions: tuple[Region, ...] = ()
+    ours: bool = False
+    when: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PortalView:
+    """A project as people left it.
+
+    Attributes:
+        images: Every tagged image.
+        known: Digests of images that are, or were when last looked, in the project and that the trainer did not take out: one without an
+            entry in `images` has lost its tags.
+        unread: Why an image could not be identified, by its id there.
+        not_now: Why nothing can be told at the moment, or "".
+    """
+
+    images: tuple[PortalImage, ...] = ()
+    known: frozenset[str] = frozenset()
+    unread: Mapping[str, str] = field(default_factory=dict)
+    not_now: str = ""

@@ -37,6 +37,7 @@ FIELDS: tuple[SearchField, ...] = (
     SearchField("path", "string", searchable=True, filterable=True, sortable=True),
     SearchField("name", "string", searchable=True, filterable=True, sortable=True),
     SearchField("sha256", "string", filterable=True),
+    SearchField("source", "string", filterable=True, facetable=True),
     SearchField("day", "string", filterable=True, facetable=True, sortable=True),
     SearchField("status", "string", filterable=True, facetable=True),
     SearchField("duplicate_group", "string", filterable=True, facetable=True),
@@ -46,6 +47,9 @@ FIELDS: tuple[SearchField, ...] = (
     SearchField("probability", "double", filterable=True, sortable=True),
     SearchField("model_id", "string", filterable=True, facetable=True),
     SearchField("disagrees", "boolean", filterable=True, facetable=True),
+    SearchField("split", "string", filterable=True, facetable=True),  # train, validation, test, excluded; None when not placed
+    SearchField("quality", "strings", filterable=True, facetable=True),  # what may be wrong with the picture
+    SearchField("has_text", "boolean", filterable=True, facetable=True),  # None when no step looked for text
     SearchField("text", "string", searchable=True),
     SearchField("caption", "string", searchable=True),
     SearchField("image_tags", "strings", searchable=True, filterable=True, facetable=True),

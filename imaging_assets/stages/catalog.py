@@ -98,6 +98,7 @@ def _row(day: str, image: Row, said: Row, insights: Row) -> Row:
     own = {
         "id": document_id(image["path"]),
         "name": image["path"].rpartition("/")[2],
+        "source": image["source"] or None,
         "day": date.fromisoformat(day),
         "batch_id": batch_of(image["path"]),
         "tags": image["tags"] or [],

@@ -15,7 +15,9 @@ from uuid import uuid4
 from PIL import features
 
 from imaging_assets.ports.checks import Finding, judged
+from imaging_assets.ports.event_queue import EventQueue
 from imaging_assets.stages.days import Days
+from imaging_assets.stages.events import why_aside
 from imaging_assets.stages.manifests.label_report import open_lines
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.state import ALL
@@ -31,6 +33,7 @@ _EXTRAS = {
     "heic": "pi-heif",
     "ocr": "rapidocr",
     "postgres": "psycopg",
+    "torch": "torch",
 }
 """Extras, and the package that tells whether one is there."""
 
@@ -56,6 +59,8 @@ def project(pipeline: Pipeline) -> list[Finding]:
     rows = [judged("store", lambda: _store(pipeline))]
     if rows[0].state != "fail":
         rows += [judged("partitions.start", lambda: _start(pipeline)), judged("labels", lambda: _labels(pipeline))]
+    if queue := pipeline.events:
+        rows.append(judged("events", lambda: _set_aside(queue)))
     return [*rows, *(Finding(f"insights.steps.{name}", "warn", "off", reason) for name, reason in pipeline.insights.off.items())]
 
 
@@ -142,6 +147,15 @@ def _version(package: str) -> str:
 def _store(pipeline: Pipeline) -> str:
     places = pipeline.store.list_folders()
     return ", ".join(places) or "empty"
+
+
+def _set_aside(queue: EventQueue) -> str | Finding:
+    count, shown = queue.aside()
+    if not count:
+        return f"none set aside from {queue.name}"
+    told = f"{count} set aside from {queue.name}, the first: {'; '.join(map(why_aside, shown[:3]))}"
+    remedy = "Their images are found by listing; correct whoever sends them, then delete what was set aside."
+    return Finding("events", "warn", told, remedy)
 
 
 def _start(pipeline: Pipeline) -> str | Finding:

@@ -1,7 +1,6 @@
 """Which steps of which day are behind? One listing per asset answers for all days.
 
-Belongs here: comparing what stands with what each step would read now. Does not: what a step reads (its `*_inputs` function) or when to
-ask for it (`defs/sensors.py`, `cli`).
+Belongs here: comparing what stands with what a step would read now. Does not: what it reads (`*_inputs`), when to ask (`defs/sensors`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,9 +12,9 @@ from imaging_assets.errors import CatalogError, MassDeletionError
 from imaging_assets.records.images import BlobInfo
 from imaging_assets.stages.catalog import catalog_inputs
 from imaging_assets.stages.day_sources import DaySources
-from imaging_assets.stages.digests import digest, rows_digest
+from imaging_assets.stages.digests import digest
 from imaging_assets.stages.images.landing import Landing
-from imaging_assets.stages.images.raw import raw_inputs
+from imaging_assets.stages.images.raw import NOTHING, lost_a_source, raw_inputs
 from imaging_assets.stages.images.resized import resized_inputs
 from imaging_assets.stages.insights.plan import VECTORS
 from imaging_assets.stages.insights.steps import step_inputs
@@ -23,7 +22,7 @@ from imaging_assets.stages.insights.vectors import vector_inputs
 from imaging_assets.stages.manifests.labels import label_digests, label_inputs
 from imaging_assets.stages.manifests.sources import label_files
 from imaging_assets.stages.manifests.tagged import tagged_inputs
-from imaging_assets.stages.manifests.training_sets import training_set_inputs
+from imaging_assets.stages.manifests.training_sets import sides_by_day, training_set_inputs
 from imaging_assets.stages.models.iterations import iteration_inputs, training_digest, training_images
 from imaging_assets.stages.models.registry import Registry
 from imaging_assets.stages.pipeline import Pipeline
@@ -31,7 +30,7 @@ from imaging_assets.stages.predictions import prediction_inputs
 from imaging_assets.stages.review.queues import review_inputs
 from imaging_assets.stages.search import document_inputs
 from imaging_assets.stages.state import ALL, Manifest
-from imaging_assets.stages.tables import RAW_IMAGES, TRAINING_SETS
+from imaging_assets.stages.tables import TRAINING_SETS
 
 _BEFORE = ("raw_images", "resized_images")
 _AFTER = ("label_records", "tagged_manifests", "predictions", "review_queues", "search_documents", "image_catalog")
@@ -48,9 +47,6 @@ def chain(insights: Iterable[str]) -> tuple[str, ...]:
 
 MADE_OF_ALL = ("review_queues", "search_documents", "image_catalog")
 """Those that any other step may put behind."""
-
-NOTHING = rows_digest(RAW_IMAGES.frame([]), RAW_IMAGES.timeless)
-"""What an inventory without images is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +81,7 @@ class Days:
         self.chain = chain(pipeline.insights.order)
         self.landing = Landing(pipeline)
         self._standing: dict[str, dict[str, list[Manifest]]] = {}
+        self._listed: dict[str, list[BlobInfo]] = {}
 
     def newest(self, asset: str) -> dict[str, Manifest]:
         """Newest manifest by key."""
@@ -95,9 +92,8 @@ class Days:
         """Every day with landed images or an inventory, oldest first."""
         return sorted({*self._landing_days, *self.newest("raw_images")})
 
-    @cached_property
-    def _landing_days(self) -> list[str]:
-        return self.landing.days()
+    _landing_days = cached_property(lambda self: self.landing.days())
+    _sides_of = cached_property(lambda self: sides_by_day(self.pipeline))
 
     @cached_property
     def newest_tagged(self) -> str:
@@ -116,9 +112,12 @@ class Days:
         return published.model_id if published else None
 
     def vanished(self, days: Iterable[str]) -> list[str]:
-        """Days that had images at their last inventory and have none now."""
+        """Days that had images of a landing source at their last inventory and have none of it now."""
         there = set(self._landing_days)
-        return [day for day in days if day not in there and (raw := self._stands("raw_images", day)) and raw.rows != NOTHING]
+        stood = {day: raw for day in days if (raw := self._stands("raw_images", day)) and raw.rows != NOTHING}
+        self._listed = {day: self.landing.of_day(day) for day in stood if day in there and len(self.pipeline.roots) > 1}
+        torn = {day for day, blobs in self._listed.items() if lost_a_source(self.pipeline, stood[day], blobs)}
+        return sorted(stood.keys() - there | torn)
 
     def labels_behind(self) -> str:
         """What `label_records` would read, when it is not done; else ""."""
@@ -131,7 +130,8 @@ class Days:
         Args:
             blobs: The day's listing, where it is at hand.
         """
-        wanted = {"raw_images": raw_inputs(self.landing.of_day(day) if blobs is None else blobs)}
+        listed = self._listed.pop(day, None) if blobs is None else blobs
+        wanted = {"raw_images": raw_inputs(self.pipeline, self.landing.of_day(day) if listed is None else listed)}
         raw = self._stands("raw_images", day)
         if raw is None or not self._done("raw_images", day, wanted["raw_images"]):
             return Behind(day, self.chain, digest(day, wanted["raw_images"]), chain=self.chain)
@@ -150,7 +150,7 @@ class Days:
             wanted["predictions"] = self._wanted_predictions(day, resized)
             if sources := self.sources(day):
                 wanted["review_queues"] = review_inputs(self.pipeline, sources)
-                wanted["search_documents"] = document_inputs(self.pipeline, sources)
+                wanted["search_documents"] = document_inputs(self.pipeline, sources, self._sides_of.get(day, ""))
                 wanted["image_catalog"] = self._wanted_catalog(day, sources)
         # A step whose inputs do not stand yet is behind too, but says nothing new about what is wanted.
         behind = {
@@ -267,9 +267,9 @@ class Days:
         return next(reversed(self._all(asset).get(key, [])), None)
 
     def _done(self, asset: str, key: str, wanted: str) -> bool:
-        """Whether the newest manifest was made of this; older ones, left by a crash or by two runs at once, nobody reads."""
+        """Whether the newest manifest was made of this, and nothing that a crash left lies beside it."""
         manifest = self._stands(asset, key)
-        return manifest is not None and manifest.inputs == wanted
+        return manifest is not None and manifest.inputs == wanted and manifest.tidy
 
 
 def check_vanished(days: Days, looked_at: Iterable[str]) -> None:

@@ -16,11 +16,12 @@ from imaging_assets.stages.day_sources import DaySources
 from imaging_assets.stages.digests import digest, sha256_of
 from imaging_assets.stages.insights.steps import outputs
 from imaging_assets.stages.insights.vectors import vectors_of
+from imaging_assets.stages.manifests.training_sets import placed_images, sides_by_day
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.state import Draft, Manifest
 from imaging_assets.stages.tables import PREDICTIONS, RESIZED_IMAGES, SEARCH_DOCUMENTS, TAGGED_MANIFESTS
 
-RECIPE = "documents-2"
+RECIPE = "documents-3"
 """Raised when this step's output changes."""
 
 _BATCH = 1000
@@ -46,9 +47,13 @@ def document_id(path: str) -> str:
     return sha256_of(path.encode())
 
 
-def document_inputs(pipeline: Pipeline, sources: DaySources) -> str:
-    """Digest of what the step would read now; another generation of the index needs every document again."""
-    return digest(RECIPE, pipeline.index.generation, sources.read)
+def document_inputs(pipeline: Pipeline, sources: DaySources, sides: str) -> str:
+    """Digest of what the step would read now; another generation of the index needs every document again.
+
+    Args:
+        sides: What the newest training set says of the day (`sides_by_day`), or "".
+    """
+    return digest(RECIPE, pipeline.index.generation, sources.read, sides)
 
 
 def batch_of(path: str) -> str | None:
@@ -59,7 +64,8 @@ def batch_of(path: str) -> str | None:
 def index_day(pipeline: Pipeline, sources: DaySources) -> tuple[Draft, SearchReport]:
     """Bring a day's documents up to date in the index."""
     generation = pipeline.index.generation
-    work = pipeline.manifests.begin(SEARCH_DOCUMENTS, sources.resized.key, document_inputs(pipeline, sources))
+    sides = sides_by_day(pipeline).get(sources.resized.key, "")
+    work = pipeline.manifests.begin(SEARCH_DOCUMENTS, sources.resized.key, document_inputs(pipeline, sources, sides))
     before = work.previous()
     if work.done:
         return work.done, _report(before, 0, 0, generation)
@@ -89,10 +95,11 @@ def documents_of_day(pipeline: Pipeline, sources: DaySources) -> dict[str, Docum
         .filter(pl.col("status") != "quarantined")
         .join(read(sources.tagged, TAGGED_MANIFESTS).select("path", "tags", "label_source"), on="path", how="left")
         .join(predictions.select("sha256", "tag", "probability", "model_id"), on="sha256", how="left")
+        .join(placed_images(pipeline), on="sha256", how="left")
     )
     vectors, said = vectors_of(pipeline, sources.insights), what_steps_say(pipeline, sources.insights)
     documents = (
-        {**_document(sources.resized.key, row, vectors.get(row["sha256"])), **said.get(row["sha256"], {})}
+        _with_text_flag({**_document(sources.resized.key, row, vectors.get(row["sha256"])), **said.get(row["sha256"], {})})
         for row in images.iter_rows(named=True)
     )
     return {document["id"]: document for document in documents}
@@ -133,6 +140,7 @@ def _document(day: str, row: Row, vector: np.ndarray[Any, np.dtype[np.float32]] 
         "id": document_id(row["path"]),
         "path": row["path"],
         "name": row["path"].rpartition("/")[2],
+        "source": row["source"] or None,
         "day": day,
         "batch_id": batch_of(row["path"]),
         "tags": tags,
@@ -141,12 +149,19 @@ def _document(day: str, row: Row, vector: np.ndarray[Any, np.dtype[np.float32]] 
         "probability": row["probability"],
         "model_id": row["model_id"],
         "disagrees": bool(tags and row["tag"] and row["tag"] not in tags),
+        "split": row["split"],
+        "quality": row["problems"] or [],
         "captured_at": row["captured_at"].isoformat() if row["captured_at"] else None,
         "duplicate_group": row["duplicate_group"] or None,
         "vector": vector if vector is not None and np.any(vector) else None,
     }
     same = ("sha256", "status", "width", "height", "size", "thumbnail", "resized")
     return document | {name: row[name] for name in same}
+
+
+def _with_text_flag(document: Row) -> Document:
+    """A document whose steps looked for text says whether there is any."""
+    return {**document, "has_text": bool(document["text"].strip()) if "text" in document else None}
 
 
 def _vector_digest(document: Document) -> str:

@@ -6,30 +6,24 @@
 digest of what it wrote, without timestamps. A step is done when a manifest with the `inputs` of now exists; one listing per asset
 tells the state of all days, and no database is asked.
 
-Belongs here: reading, writing and naming manifests, and the journal of a day under way. Does not: what a step reads or does (the
-stage modules) or which days to ask for (`days.py`).
+Belongs here: naming, listing and replacing manifests, and the journal of a day under way. Does not: the bytes of a file
+(`manifest_files`), what a step reads or does (the stage modules), which days to ask for (`days.py`).
 
 Order of writes: blobs, journal batches, the manifest, then the manifests it replaces and the journal are dropped. A crash between
-any two leaves a state from which the same step continues.
+any two leaves a state from which the same step continues; what it could not drop any more, the step's next run drops.
 """
 
-import io
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from imaging_assets.errors import (
-    BlobNotFoundError,
-    ManifestCorruptError,
-    ManifestError,
-    ManifestMissingError,
-    ManifestTooNewError,
-)
+from imaging_assets.errors import BlobNotFoundError, ManifestError, ManifestMissingError
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.records.images import BlobInfo
-from imaging_assets.stages.digests import DIGEST_LENGTH, digest, rows_digest, sha256_of
+from imaging_assets.stages.digests import DIGEST_LENGTH, digest, rows_digest
+from imaging_assets.stages.manifest_files import decode, encode
 from imaging_assets.stages.tables import Table
 
 ALL = "all"
@@ -38,9 +32,7 @@ ALL = "all"
 _NAME = re.compile(
     rf"(?P<key>[0-9a-z-]+)\.(?P<inputs>[0-9a-f]{{{DIGEST_LENGTH}}})\.(?P<rows>[0-9a-f]{{{DIGEST_LENGTH}}})\.parquet"
 )
-_VERSION = "imaging_assets.version"
-_CHECKSUM = "imaging_assets.sha256"
-_NO_CHECKSUM = b"0" * 64
+_JOURNAL = "_journal/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +45,8 @@ class Manifest:
         inputs: Digest of what the step read.
         rows: Digest of what it wrote; Dagster's data version.
         blob: Where it lies.
+        tidy: False where a listing of all keys saw an older manifest or a journal beside it, as a crash leaves them: the step is asked
+            for again, and removes them.
     """
 
     asset: str
@@ -60,6 +54,7 @@ class Manifest:
     inputs: str
     rows: str
     blob: BlobInfo
+    tidy: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +67,7 @@ class Draft:
         inputs: Digest of what was read.
         rows: Digest of the frame.
         frame: The rows; None when there is nothing to write.
-        replaces: Manifests of this key seen when the step began; dropped once the new one stands.
+        replaces: Manifests of this key seen when the step began; dropped once the new one stands, or beside the one that stands.
         notes: Small facts kept in the file beside the rows.
         complete: False when some rows carry an error that may pass: the manifest is written under another name than the one that
             counts as done, so that the step is asked for again.
@@ -103,22 +98,17 @@ class Journal:
     def append(self, table: Table, batch: pl.DataFrame) -> None:
         """Keep a finished batch; repeating a batch overwrites it."""
         frame = table.frame(batch)
-        self.store.write(f"{self.folder}{rows_digest(frame)}.parquet", _encode(frame, table, {}))
+        self.store.write(f"{self.folder}{rows_digest(frame)}.parquet", encode(frame, table, {}))
 
     def read(self, table: Table) -> pl.DataFrame:
         """All finished batches as one frame; unreadable ones are left out (their work is simply repeated)."""
         frames = [table.frame([])]
         for blob in self.store.list_blobs(self.folder):
             try:
-                frames.append(_decode(self.store.read(blob.path).data, table, blob.path)[0])
+                frames.append(decode(self.store.read(blob.path).data, table, blob.path)[0])
             except (ManifestError, BlobNotFoundError):
                 continue  # damaged, of another release, or dropped by a run that was faster
         return pl.concat(frames).unique(table.key, keep="last", maintain_order=True)
-
-    def drop(self) -> None:
-        """Forget the batches."""
-        for blob in list(self.store.list_blobs(self.folder)):
-            self.store.delete(blob.path)
 
 
 class Manifests:
@@ -131,12 +121,17 @@ class Manifests:
     def standing(self, asset: str) -> dict[str, list[Manifest]]:
         """Manifests by key, oldest first. Usually one each; two after a crash or two runs at once."""
         found: dict[str, list[Manifest]] = {}
+        under_way: set[str] = set()
         prefix = f"{self.folder}/{asset}/"
         for blob in self.store.list_blobs(prefix):
-            if match := _NAME.fullmatch(blob.path.removeprefix(prefix)):
+            below = blob.path.removeprefix(prefix)
+            if match := _NAME.fullmatch(below):
                 found.setdefault(match["key"], []).append(Manifest(asset, match["key"], match["inputs"], match["rows"], blob))
-        for manifests in found.values():
+            elif below.startswith(_JOURNAL):
+                under_way.add(below.removeprefix(_JOURNAL).partition(".")[0])
+        for key, manifests in found.items():
             manifests.sort(key=lambda manifest: (manifest.blob.modified_at, manifest.blob.path))
+            manifests[-1] = replace(manifests[-1], tidy=len(manifests) == 1 and key not in under_way)
         return found
 
     def newest(self, asset: str) -> dict[str, Manifest]:
@@ -169,7 +164,7 @@ class Manifests:
 
     def read_with_notes(self, manifest: Manifest, table: Table) -> tuple[pl.DataFrame, dict[str, str]]:
         """The rows and the small facts kept beside them; raises as `read`."""
-        return _decode(self.store.read(manifest.blob.path).data, table, manifest.blob.path)
+        return decode(self.store.read(manifest.blob.path).data, table, manifest.blob.path)
 
     def rows(self, draft: Draft) -> pl.DataFrame:
         """The rows of a draft, or of the manifest that stands unchanged; raises as `read`."""
@@ -180,20 +175,21 @@ class Manifests:
         return Work(self, table, key, inputs, tuple(self._of_key(table.asset, key)))
 
     def commit(self, draft: Draft) -> None:
-        """Write the manifest, then drop what it replaces and the journal; nothing for an unchanged draft."""
-        if draft.frame is None:
-            return
-        inputs = draft.inputs if draft.complete else digest(draft.inputs, "incomplete")
-        path = f"{self.folder}/{draft.table.asset}/{draft.key}.{inputs}.{draft.rows}.parquet"
-        self.store.write(path, _encode(draft.frame, draft.table, draft.notes))
+        """Write the manifest unless it stands unchanged; then drop what it replaces and every journal of its key."""
+        path, asset = "", draft.table.asset
+        if draft.frame is not None:
+            inputs = draft.inputs if draft.complete else digest(draft.inputs, "incomplete")
+            path = f"{self.folder}/{asset}/{draft.key}.{inputs}.{draft.rows}.parquet"
+            self.store.write(path, encode(draft.frame, draft.table, draft.notes))
         for manifest in draft.replaces:
             if manifest.blob.path != path:
                 self.store.delete(manifest.blob.path)
-        self.journal(draft.table.asset, draft.key, draft.inputs).drop()
+        for blob in list(self.store.list_blobs(f"{self.folder}/{asset}/{_JOURNAL}{draft.key}.")):
+            self.store.delete(blob.path)
 
     def journal(self, asset: str, key: str, inputs: str) -> Journal:
         """The journal of a step with these inputs."""
-        return Journal(self.store, f"{self.folder}/{asset}/_journal/{key}.{inputs}/")
+        return Journal(self.store, f"{self.folder}/{asset}/{_JOURNAL}{key}.{inputs}/")
 
     def _of_key(self, asset: str, key: str) -> list[Manifest]:
         prefix = f"{self.folder}/{asset}/"
@@ -222,7 +218,7 @@ class Work:
         After a crash an older one may stand beside it; everybody reads the newest, so only that one counts.
         """
         if self.standing and self.standing[-1].inputs == self.inputs:
-            return Draft(self.table, self.key, self.inputs, self.standing[-1].rows, None)
+            return Draft(self.table, self.key, self.inputs, self.standing[-1].rows, None, self.standing[:-1])
         return None
 
     @property
@@ -245,53 +241,5 @@ class Work:
     ) -> Draft:
         """The finished rows; see `Draft.complete`."""
         frame = self.table.frame(rows)
-        rows_name = rows_digest(frame, self.table.timeless)
+        rows_name = rows_digest(frame, self.table.left_out(frame))
         return Draft(self.table, self.key, self.inputs, rows_name, frame, self.standing, notes or {}, complete)
-
-
-def _encode(frame: pl.DataFrame, table: Table, notes: Mapping[str, str]) -> bytes:
-    buffer = io.BytesIO()
-    metadata = {**notes, _VERSION: str(table.version), _CHECKSUM: _NO_CHECKSUM.decode()}
-    frame.write_parquet(buffer, compression="zstd", metadata=metadata)
-    data = buffer.getvalue()
-    before, _, after = _around_checksum(data)
-    return before + sha256_of(data).encode() + after
-
-
-def _decode(data: bytes, table: Table, path: str) -> tuple[pl.DataFrame, dict[str, str]]:
-    before, checksum, after = _around_checksum(data)
-    if checksum != sha256_of(before + _NO_CHECKSUM + after).encode():
-        # Polars must not see it: of some damage it makes an abort of the whole process.
-        raise _corrupt(path, "its bytes are not those that were written")
-    try:
-        notes = pl.read_parquet_metadata(io.BytesIO(data))
-        frame = pl.read_parquet(io.BytesIO(data))
-        version = int(notes[_VERSION])
-    except (pl.exceptions.PolarsError, OSError, KeyError, ValueError) as error:
-        raise _corrupt(path, str(error)) from error
-    if version > table.version:
-        raise ManifestTooNewError(
-            f"{path} was written by a later release (version {version} of {table.asset}, this one knows {table.version}). "
-            "Upgrade imaging-assets."
-        )
-    for step in range(version, table.version):
-        frame = table.migrations[step](frame)
-    try:
-        frame = table.frame(frame)
-    except pl.exceptions.PolarsError as error:
-        raise _corrupt(path, str(error)) from error
-    return frame, {name: value for name, value in notes.items() if name not in (_VERSION, _CHECKSUM, "ARROW:schema")}
-
-
-def _around_checksum(data: bytes) -> tuple[bytes, bytes, bytes]:
-    """What comes before a manifest's checksum, the checksum (b"" where there is none), what comes after."""
-    place = data.rfind(_CHECKSUM.encode())
-    if place < 0:
-        return data, b"", b""
-    start = place + len(_CHECKSUM) + 2  # Parquet puts the kind and the length of the value between
-    end = start + len(_NO_CHECKSUM)
-    return data[:start], data[start:end], data[end:]
-
-
-def _corrupt(path: str, why: str) -> ManifestCorruptError:
-    return ManifestCorruptError(f"{path} cannot be read as a manifest ({why}). Delete it and run its day again.")

@@ -24,6 +24,7 @@ class Table:
         columns: Name to type, in order.
         key: Columns that identify a row; rows are kept sorted by them.
         timeless: Columns left out of the digest of the rows, because they say when, not what.
+        unsaid: Columns left out of it while every row has the value given here: one that was added later does not rename what stands.
         version: Raised with every change of columns.
         migrations: From version n to n + 1, for n = 1, 2, ...
     """
@@ -32,6 +33,7 @@ class Table:
     columns: Mapping[str, pl.DataType]
     key: tuple[str, ...]
     timeless: tuple[str, ...] = ()
+    unsaid: Mapping[str, str] = field(default_factory=dict)
     version: int = 1
     migrations: Mapping[int, Migration] = field(default_factory=dict)
 
@@ -41,6 +43,11 @@ class Table:
         frame = frame.select(pl.col(name).cast(kind) for name, kind in self.columns.items())
         in_order = len(self.key) == 1 and frame[self.key[0]].is_sorted()
         return frame if in_order else frame.sort(self.key)
+
+    def left_out(self, frame: pl.DataFrame) -> list[str]:
+        """Columns that the digest of these rows leaves out."""
+        unsaid = [name for name, value in self.unsaid.items() if (frame[name] == value).all()]
+        return [*self.timeless, *unsaid]
 
 
 ARRIVALS = Table("_arrivals", {"path": TEXT, "day": TEXT}, key=("path",))
@@ -52,11 +59,18 @@ def _with_looks(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(*numbers, problems=pl.lit([], dtype=pl.List(TEXT)))
 
 
+def _of_unnamed_source(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.with_columns(source=pl.lit(""))
+
+
 RAW_IMAGES = Table(
     "raw_images",
-    {"path": TEXT, "size": INTEGER, "etag": TEXT, "modified_at": TIME},
+    {"path": TEXT, "size": INTEGER, "etag": TEXT, "modified_at": TIME, "source": TEXT},  # source: "" for `places.landing`
     key=("path",),
     timeless=("modified_at",),
+    unsaid={"source": ""},
+    version=2,
+    migrations={1: _of_unnamed_source},
 )
 
 RESIZED_IMAGES = Table(
@@ -87,12 +101,14 @@ RESIZED_IMAGES = Table(
         "duplicate_group": TEXT,  # sha256 of the first of its kind on that day; "" when alone
         "recipe": TEXT,
         "decoders": TEXT,
+        "source": TEXT,  # landing source; "" for `places.landing`
     },
     key=("path",),
     # The etag changes when equal bytes are copied or touched; nothing downstream may care.
     timeless=("etag", "decoders"),
-    version=2,
-    migrations={1: _with_looks},
+    unsaid={"source": ""},
+    version=3,
+    migrations={1: _with_looks, 2: _of_unnamed_source},
 )
 
 LABEL_RECORDS = Table(

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from imaging_assets.errors import ImageNotFoundError
+from imaging_assets.stages.images.landing import whole_path
 from imaging_assets.stages.models.registry import Registry
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.search import document_id
@@ -80,7 +81,7 @@ def find_image(pipeline: Pipeline, name: str) -> FoundImage:
         raise ImageNotFoundError(
             f"No image is called {name!r}. Give a path, its end, or the first 8 digits of its sha256; list with `search`."
         )
-    whole = (_composed(name), f"{pipeline.places.landing}/{_composed(name)}")
+    whole = (_composed(name), whole_path(pipeline, _composed(name)))
     exact = [image for image in found if _composed(image.path) in whole]
     if len(exact or found) > 1 and len({image.row["sha256"] or image.path for image in found}) > 1:
         told = ", ".join(image.path for image in found[:_SHOWN])

@@ -44,7 +44,18 @@ def node() -> str | None:
 @cache
 def azurite() -> str:
     """Blob endpoint of an Azurite of this process, in memory; skips the test where there is none."""
-    return start()[0]
+    return _azurite()[0]
+
+
+@cache
+def azurite_queues() -> str:
+    """Queue endpoint of the same one."""
+    return _azurite()[1]
+
+
+@cache
+def _azurite() -> tuple[str, str]:
+    return start()
 
 
 def start(*options: str, scheme: str = "http") -> tuple[str, str]:
@@ -63,9 +74,10 @@ def start(*options: str, scheme: str = "http") -> tuple[str, str]:
     return f"{scheme}://127.0.0.1:{blob}/{ACCOUNT}", f"{scheme}://127.0.0.1:{queue}/{ACCOUNT}"
 
 
-def connection_string(endpoint: str) -> str:
+def connection_string(endpoint: str, queues: str = "") -> str:
     """As the portal shows it."""
-    return f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};BlobEndpoint={endpoint};"
+    of_queues = f"QueueEndpoint={queues};" if queues else ""
+    return f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};BlobEndpoint={endpoint};{of_queues}"
 
 
 def a_sas() -> str:

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from imaging_assets.azure.custom_vision.annotations import Pulled, pull_annotations
-from imaging_assets.errors import SettingsError
-from imaging_assets.records.manifests import Region
+from imaging_assets.azure.custom_vision.annotations import CustomVisionPortal
+from imaging_assets.records.manifests import PortalView, Region
 from imaging_assets_tests.azure.custom_vision import World
 from imaging_assets_tests.azure.custom_vision_server import CustomVisionServer, Unavailable
 from imaging_assets_tests.embedded.pictures import plain
@@ -30,8 +29,8 @@ def world(server: CustomVisionServer, tmp_path: Path) -> World:
     return made
 
 
-def pull(world: World) -> Pulled:
-    return pull_annotations(world.connection, world.policy, world.store)
+def pull(world: World) -> PortalView:
+    return CustomVisionPortal(world.store, world.connection, world.policy).look()
 
 
 def tagged_in_the_portal(world: World, tag: str = "red") -> str:
@@ -93,5 +92,6 @@ def test_regions_come_with_their_tags(server: CustomVisionServer, tmp_path: Path
 
 
 def test_a_project_that_is_not_there_is_told(server: CustomVisionServer, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"no project 'imaging-assets'.*custom_vision\.project"):
-        pull(World(server, tmp_path))
+    told = pull(World(server, tmp_path)).not_now
+    assert "no project 'imaging-assets'" in told
+    assert "custom_vision.project" in told

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from imaging_assets.azure.custom_vision.annotations import pull_annotations
+from imaging_assets.azure.custom_vision.annotations import CustomVisionPortal
 from imaging_assets.records.models import TrainingImage
 from imaging_assets.stages.models.iterations import training_images
 from imaging_assets.stages.models.registry import Registry
@@ -82,7 +82,7 @@ def test_no_key_and_no_signature_is_left_anywhere(
     iterate_day(pipeline)
     run_chain(pipeline)
     world.store.delete(f"models/custom_vision/{world.project.id}/images.jsonl")
-    assert pull_annotations(world.connection, world.policy, world.store).images
+    assert CustomVisionPortal(world.store, world.connection, world.policy).look().images
     assert server.calls["get_blob"] > 0
     kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     told = f"{kept!r}{caplog.text}{world.messages}{world.connection!r}{world.policy!r}{vars(world.trainer)}"

@@ -224,7 +224,7 @@ def test_a_run_killed_between_any_two_writes_is_taken_up_without_loss_or_double(
         assert {image.sha256 for image in project.images.values()} == {image.sha256 for image in world.images}
         assert len(project.images) == len(world.images)
         assert [iteration.name for iteration in project.iterations.values()] == ["m1"]
-        assert killed == (changes < 6)
+        assert killed == (changes < 8)
 
 
 def test_a_project_is_made_of_the_domain_that_is_named(server: CustomVisionServer, tmp_path: Path) -> None:

@@ -9,9 +9,12 @@ import pytest
 from imaging_assets.azure.analyzer import AzureImageAnalyzer, VisionConnection
 from imaging_assets.azure.checks import storage
 from imaging_assets.azure.custom_vision.client import Connection
+from imaging_assets.azure.event_queue import StorageEventQueue
 from imaging_assets.azure.service_checks import vision
+from imaging_assets.backends import azure_event_queue
 from imaging_assets.policies import Vision
-from imaging_assets_tests.azure.azurite import KEY, azurite, connection_string
+from imaging_assets.settings import load_settings
+from imaging_assets_tests.azure.azurite import KEY, a_name, azurite, azurite_queues, connection_string
 from imaging_assets_tests.azure.custom_vision_server import Unavailable
 from imaging_assets_tests.azure.custom_vision_server.service import Iteration
 from imaging_assets_tests.azure.search_server.server import Fault
@@ -32,6 +35,16 @@ def rows_of(folder: Path) -> tuple[int, dict[str, dict[str, Any]]]:
     """Exit code, and the rows by what they are about."""
     done = call_cli(folder, "doctor", "--json")
     return done.code, {row["what"]: row for row in done.value["checks"]}
+
+
+def a_queue(patch: pytest.MonkeyPatch) -> StorageEventQueue:
+    """A queue of the test's own, named in the settings as the source of events."""
+    patch.setenv("IMAGING_SENSORS__SOURCE", "events")
+    patch.setenv("IMAGING_AZURE__EVENT_QUEUE", a_name())
+    patch.setenv("IMAGING_AZURE__CONNECTION_STRING", connection_string(azurite(), azurite_queues()))
+    queue = azure_event_queue(load_settings())
+    queue.create()
+    return queue
 
 
 def failed(rows: dict[str, dict[str, Any]]) -> dict[str, str]:
@@ -134,6 +147,35 @@ def test_vision_is_asked_once_and_a_wrong_key_names_the_role() -> None:
             (row,) = vision([("azure_image_analysis", AzureImageAnalyzer(VisionConnection(chosen)))])
             assert row.state == state, row
         assert "Cognitive Services User" in row.remedy
+
+
+def test_the_queue_of_events_is_tried_without_touching_a_message(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del services
+    queue = a_queue(monkeypatch)
+    queue.send("hello")
+    code, rows = rows_of(tmp_path)
+    assert (code, rows["events"]["state"]) == (0, "ok")
+    assert rows[f"queue: receive and delete {queue.name}"]["detail"] == "1 messages wait"
+    assert rows[f"queue: send to {queue.name}-poison"]["state"] == "ok"
+    (message,) = queue.receive(32)
+    assert (message.text, message.dequeues) == ("hello", 1)
+    queue.set_aside([message])
+    assert "'hello' is no JSON" in rows_of(tmp_path)[1]["events"]["detail"]
+
+
+@pytest.mark.usefixtures("services")
+def test_a_queue_that_is_not_there_or_not_ours_names_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = a_queue(monkeypatch)
+    monkeypatch.setenv("IMAGING_AZURE__EVENT_QUEUE", "nowhere")
+    assert "Make the queue 'nowhere'" in failed(rows_of(tmp_path)[1])["queue: receive and delete nowhere"]
+    monkeypatch.setenv("IMAGING_AZURE__EVENT_QUEUE", queue.name)
+    wrong = connection_string(azurite(), azurite_queues()).replace(KEY, KEY[::-1].strip("=") + "==")
+    monkeypatch.setenv("IMAGING_AZURE__CONNECTION_STRING", wrong)
+    told = failed(rows_of(tmp_path)[1])
+    assert "'Storage Queue Data Message Processor'" in told[f"queue: receive and delete {queue.name}"]
+    assert "'Storage Queue Data Message Sender'" in told[f"queue: send to {queue.name}-poison"]
 
 
 def test_the_landing_place_is_never_written(services: Services) -> None:

@@ -4,12 +4,14 @@ A further implementation joins with a builder in `BACKENDS`: it takes a store an
 """
 
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from imaging_assets.embedded.blob_store import DirectoryBlobStore
 from imaging_assets.embedded.predictor import OnnxPredictor
+from imaging_assets.embedded.torch_trainer import TorchTrainer
 from imaging_assets.embedded.trainer import ScikitLearnTrainer
 from imaging_assets.errors import ModelNotFoundError
 from imaging_assets.ports.blob_store import BlobStore
@@ -20,8 +22,20 @@ from imaging_assets_tests.embedded.pictures import Picture, halves, plain, train
 
 BackendBuilder = Callable[[BlobStore], tuple[Trainer, Predictor]]
 
+
+class _FewSteps(TorchTrainer):
+    """Learns easy pictures, however busy the machine is."""
+
+    steps = 120
+
+
 BACKENDS = [
     pytest.param(lambda store: (ScikitLearnTrainer(store, budget_seconds=0), OnnxPredictor(store)), id="scikit-learn and onnx"),
+    pytest.param(
+        lambda store: (_FewSteps(store, budget_seconds=600), OnnxPredictor(store)),
+        id="torch and onnx",
+        marks=(pytest.mark.slow, pytest.mark.skipif(find_spec("torch") is None, reason="install the extra torch")),
+    ),
     pytest.param(backend_over, id="custom vision"),
 ]
 

@@ -178,6 +178,26 @@ def test_facets_count_all_matches_and_not_the_page(index: SearchIndex) -> None:
     assert dict(filtered.facets) == {"predicted": (("dog", 2),), "tags": (("y", 2),)}
 
 
+def test_sides_quality_and_text_are_facets_and_conditions(index: SearchIndex) -> None:
+    put(
+        index,
+        document("a", split="train", quality=["dark", "blurred"], has_text=True),
+        document("b", split="test", quality=["dark"], has_text=False),
+        document("c"),  # not placed, nothing wrong with it, nobody looked for text
+    )
+
+    answer = index.query(SearchQuery(facets=("split", "quality", "has_text")))
+
+    assert {name: dict(counts) for name, counts in answer.facets.items()} == {
+        "split": {"train": 1, "test": 1},
+        "quality": {"dark": 2, "blurred": 1},
+        "has_text": {"true": 1, "false": 1},
+    }
+    assert found_where(index, "split", "eq", "train", "test") == {"a", "b"}
+    assert found_where(index, "quality", "ne", "dark") == {"c"}
+    assert found_where(index, "has_text", "eq", False) == {"b"}  # noqa: FBT003
+
+
 @pytest.mark.parametrize("share", [2, 50])
 def test_facets_are_right_for_few_and_for_many_matches(index: SearchIndex, share: int) -> None:
     put(index, *(document(f"k{n}", tags=[f"t{n % 3}"], predicted=f"p{n % 2}", width=n % share) for n in range(300)))

@@ -6,11 +6,13 @@ needs at least 5 images per tag.
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from imaging_assets.embedded.blob_store import DirectoryBlobStore
+from imaging_assets.embedded.torch_trainer import TorchTrainer
 from imaging_assets.embedded.trainer import ScikitLearnTrainer
 from imaging_assets.errors import ModelNotFoundError, TrainingError
 from imaging_assets.ports.blob_store import BlobStore
@@ -21,8 +23,11 @@ from imaging_assets_tests.embedded.pictures import Picture, halves, plain, train
 
 TrainerBuilder = Callable[[BlobStore], Trainer]
 
+with_torch = (pytest.mark.slow, pytest.mark.skipif(find_spec("torch") is None, reason="install the extra torch"))
+
 TRAINERS = [
     pytest.param(lambda store: ScikitLearnTrainer(store, budget_seconds=0), id="scikit-learn"),
+    pytest.param(lambda store: TorchTrainer(store, budget_seconds=0.1), id="torch", marks=with_torch),
     pytest.param(lambda store: backend_over(store)[0], id="custom vision"),
 ]
 

@@ -40,7 +40,7 @@ def a_history(folder: Path) -> Iterator[dg.DagsterInstance]:
 
 
 def run_day(
-    pipeline: Pipeline, day: str, instance: dg.DagsterInstance, assets: Sequence[str] = CHAIN, **run: Any
+    pipeline: Pipeline, day: str | None, instance: dg.DagsterInstance, assets: Sequence[str] = CHAIN, **run: Any
 ) -> dg.ExecuteInProcessResult:
     """Materialise assets of a day with their checks; failures are told, not raised.
 

@@ -30,11 +30,13 @@ search      search_documents    daily  azure sqlite      <- image_tags image_vec
 """
 
 CHECKS = """
+image_tags image_tags_are_answered daily warns
 label_records    label_records_do_not_conflict   once  warns
 label_records    label_records_find_their_images once  warns
 label_records    label_sources_say_something     once  warns
 label_records    label_tags_are_spelt_one_way    once  warns
 raw_images       raw_images_all_have_a_day       once  warns
+raw_images       raw_images_are_fresh            once  warns
 resized_images   resized_images_are_complete     daily blocks
 resized_images   resized_images_are_readable     daily warns
 search_documents search_documents_are_accepted   daily warns
@@ -109,7 +111,7 @@ def test_today_is_a_day() -> None:
 
 def test_no_asset_is_called_like_a_resource_or_a_sensor() -> None:
     sensors = {sensor.name for sensor in LOADED.sensors or ()}
-    assert sensors == {"new_images", "label_changes", "training", "model_rollout"}
+    assert sensors == {"new_images", "label_changes", "training", "model_rollout", "failure_webhook"}
     assert set(LOADED.resources or {}) == {"pipeline", "manifests"}
     assert not ASSETS.keys() & (sensors | set(LOADED.resources or {}))
 

@@ -9,6 +9,9 @@ import pytest
 from typing_extensions import override
 
 from imaging_assets.embedded.search_index import SqliteSearchIndex
+from imaging_assets.errors import AnalysisError
+from imaging_assets.ports.analyzer import FunctionAnalyzer
+from imaging_assets.records.insights import ImageToAnalyze, Output
 from imaging_assets.records.search import Document, DocumentResult
 from imaging_assets.stages.days import Days
 from imaging_assets.stages.images.resized import resized_inputs
@@ -69,8 +72,10 @@ def test_a_good_day_passes_every_check(tmp_path: Path, instance: dg.DagsterInsta
 
     assert {name: evaluation.passed for name, evaluation in told.items()} == {
         "raw_images_all_have_a_day": True,
+        "raw_images_are_fresh": True,
         "resized_images_are_complete": True,
         "resized_images_are_readable": True,
+        "image_tags_are_answered": True,
         "label_records_find_their_images": True,
         "label_records_do_not_conflict": True,
         "label_tags_are_spelt_one_way": True,
@@ -84,6 +89,23 @@ def test_a_good_day_passes_every_check(tmp_path: Path, instance: dg.DagsterInsta
     assert told["resized_images_are_complete"].metadata["landed"].value == 16
     assert told["training_sets_are_ready"].metadata["imbalance"].value == 1.0
     assert told["training_sets_have_no_suspects"].metadata["labels_looked_at"].value == 16
+
+
+def test_an_image_without_an_answer_warns_with_the_reason(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    def no_answer(_image: ImageToAnalyze) -> Output:
+        raise AnalysisError("lens covered.")
+
+    pipeline = three_images(tmp_path)
+    tags = pipeline.insights.steps["image_tags"]
+    failing = replace(tags, analyzer=FunctionAnalyzer(no_answer, tags.analyzer.columns, version="1", reads="thumbnail"))
+    plan = replace(pipeline.insights, steps={**pipeline.insights.steps, "image_tags": failing})
+
+    result = run_day(replace(pipeline, insights=plan), DAY, instance, ["raw_images", "resized_images", "image_tags"])
+
+    check = checks_of(result)["image_tags_are_answered"]
+    assert (result.success, check.passed, check.severity, check.partition) == (True, False, WARN, DAY)
+    assert (check.metadata["images"].value, check.metadata["failed"].value) == (3, 3)
+    assert {row["reason"] for row in rows_of(check, "failed_because")} == {"lens covered."}
 
 
 def test_a_training_set_that_is_not_ready_warns_with_what_each_tag_needs(tmp_path: Path, instance: dg.DagsterInstance) -> None:

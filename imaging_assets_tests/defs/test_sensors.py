@@ -494,6 +494,28 @@ def test_days_predicted_by_an_older_model_are_left_alone_outside_the_window(tmp_
     assert days_of(asked(model_rollout, pipeline, instance)) == [ago(1), ago(2), ago(3), ago(4)]
 
 
+def test_a_rollout_is_superseded_by_a_newer_model_within_the_same_limit(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    pipeline = a_pipeline(tmp_path, rollout={"days_per_tick": 3})
+    landed_days(pipeline, [ago(number) for number in range(1, 7)], done=True)
+    registry = Registry(pipeline.store, pipeline.places.models)
+    registry.publish("m1", "first")
+    older = asked(model_rollout, pipeline, instance)
+    assert days_of(older) == [ago(1), ago(2), ago(3)]
+    for request in older[:2]:
+        follow(instance, request)  # under way when the next is published
+
+    registry.publish("m2", "better")
+    newer = asked(model_rollout, pipeline, instance)
+    assert days_of(newer) == [ago(3)]  # one place is free, and days under way are not asked for twice
+    assert newer[0].tags[MODEL_TAG] == "m2"
+
+    instance.wipe()  # both ended; one had begun before the new model was there, the other predicted by it
+    run_chain_as_if_predicted(pipeline, ago(2), "m2")
+    again = asked(model_rollout, pipeline, instance)
+    assert days_of(again) == [ago(1), ago(3), ago(4)]
+    assert {request.tags[MODEL_TAG] for request in again} == {"m2"}
+
+
 def run_chain_as_if_predicted(pipeline: Pipeline, day: str, model_id: str) -> None:
     """A day whose one image the model scored before, so that it need not exist."""
     from imaging_assets.stages.digests import sha256_of

@@ -22,6 +22,7 @@ VARIABLES = {"first_day": "2025-02-03", "image_tag": "0.1.0", "custom_vision_tie
 
 ATTRIBUTES = {
     "primary_blob_endpoint": "https://acmeimaging.blob.core.windows.net/",
+    "primary_queue_endpoint": "https://acmeimaging.queue.core.windows.net/",
     "endpoint": "https://acme.cognitiveservices.azure.com/",
     "id": "/subscriptions/0/resourceGroups/acme/providers/Microsoft.CognitiveServices/accounts/acme",
     "name": "imaging",

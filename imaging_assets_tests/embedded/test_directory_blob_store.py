@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from imaging_assets.embedded.blob_store import DirectoryBlobStore
+from imaging_assets.embedded.blob_store import DirectoryBlobStore, _move
 from imaging_assets.errors import BlobConflictError, BlobNameError, BlobNotFoundError, StoreUnavailableError
 
 
@@ -314,3 +314,35 @@ def test_a_lock_is_let_go_after_a_conflict(tmp_path: Path) -> None:
             store.write("a", b"2", if_absent=True)
 
     assert store.write("a", b"3", if_match=store.read("a").etag).size == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there an open file cannot be moved, so none is held and none is swept")
+def test_what_a_killed_process_was_writing_is_swept_by_the_next_and_what_a_live_one_writes_is_not(tmp_path: Path) -> None:
+    store = DirectoryBlobStore.create(tmp_path)
+    program = (
+        "import sys, time; from pathlib import Path; from imaging_assets.embedded.unfinished import unfinished\n"
+        "with unfinished(Path(sys.argv[1])) as path:\n"
+        "    path.write_bytes(b'half'); print(path.name, flush=True); time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, str(tmp_path / ".tmp")], stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        name = writer.stdout.readline().strip()
+        store.write("while/alive", b"")
+        assert [path.name for path in (tmp_path / ".tmp").iterdir()] == [name]
+        writer.kill()
+
+    DirectoryBlobStore(tmp_path).write("and/dead", b"")
+
+    assert list((tmp_path / ".tmp").iterdir()) == []
+
+
+def test_a_store_that_vanishes_just_before_a_write_ends_is_not_made_anew(tmp_path: Path) -> None:
+    store = a_store(tmp_path)
+    unfinished = tmp_path / "unfinished"
+    unfinished.write_bytes(b"1")
+    shutil.rmtree(store.root)
+
+    with pytest.raises(FileNotFoundError):
+        _move(unfinished, store.root, "a/b/c")
+
+    assert not store.root.exists()

@@ -5,9 +5,10 @@ import onnxruntime
 import pytest
 
 from imaging_assets.embedded.heads import HEADS
-from imaging_assets.embedded.model_search import CANDIDATES, FOLDS, ModelSearch, Rows, assign_folds, change_light, score
+from imaging_assets.embedded.model_search import CANDIDATES, ModelSearch
 from imaging_assets.embedded.onnx_graph import to_bytes
 from imaging_assets.embedded.onnx_session import PixelSession
+from imaging_assets.embedded.rows import FOLDS, Rows, assign_folds, change_light, score
 from imaging_assets.records.models import ClassificationKind
 
 RANDOM = np.random.default_rng(3)

@@ -11,21 +11,22 @@ from typing_extensions import override
 
 from imaging_assets.errors import CatalogError
 from imaging_assets.ports.catalog import Catalog
-from imaging_assets.records.catalog import CatalogRow, SqlAnswer
+from imaging_assets.records.catalog import CatalogRow
 from imaging_assets.stages.catalog import CatalogReport
 from imaging_assets.stages.days import Days
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets_tests.builders import DAY, a_picture, a_pipeline, land, run_chain, state_labels
+from imaging_assets_tests.doubles import ForwardingCatalog
 
 BATCH = "batch-7"
 FOLDER = f"landing/{DAY.replace('-', '/')}"
 
 
-class WatchedCatalog(Catalog):
+class WatchedCatalog(ForwardingCatalog):
     """Passes everything on, remembers what was written, and is out of reach when told so."""
 
     def __init__(self, inner: Catalog) -> None:
-        self.inner = inner
+        super().__init__(inner)
         self.written: list[str] = []
         self.away = False
 
@@ -37,17 +38,9 @@ class WatchedCatalog(Catalog):
         return self.inner.catalog_id
 
     @override
-    def known_id(self) -> str:
-        return self.inner.known_id()
-
-    @override
     def write(self, rows: Sequence[CatalogRow], gone: Sequence[str]) -> None:
         self.written += [row["path"] for row in rows]
         self.inner.write(rows, gone)
-
-    @override
-    def query(self, sql: str) -> SqlAnswer:
-        return self.inner.query(sql)
 
 
 def watched(home: Path) -> tuple[Pipeline, WatchedCatalog]:

@@ -1,29 +1,34 @@
 """The index holds what the manifests say, and is told only what changed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import io
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from typing_extensions import override
 
 from imaging_assets.ports.search_index import SearchIndex
-from imaging_assets.records.search import Document, DocumentResult, SearchAnswer, SearchQuery
+from imaging_assets.records.search import Document, DocumentResult, SearchQuery
 from imaging_assets.stages.day_sources import DaySources
+from imaging_assets.stages.days import Days
 from imaging_assets.stages.digests import digest
 from imaging_assets.stages.insights.vectors import embed_query
+from imaging_assets.stages.manifests.training_sets import sides_by_day
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.search import SearchReport, document_id, index_day
-from imaging_assets.stages.tables import PREDICTIONS, SEARCH_DOCUMENTS, image_vectors
+from imaging_assets.stages.tables import PREDICTIONS, SEARCH_DOCUMENTS, TRAINING_SETS, image_vectors
 from imaging_assets_tests.builders import DAY, a_picture, a_pipeline, land, run_chain, state_labels
-from imaging_assets_tests.stages.manifests.days import NEXT_DAY, a_day, follow_labels, rows, sha, tag, write_labels
+from imaging_assets_tests.doubles import ForwardingSearchIndex
+from imaging_assets_tests.stages.manifests.days import NEXT_DAY, a_day, follow_labels, gather, rows, sha, tag, write_labels
 
 FOLDER = "landing/2026/03/02/"
 
 
-class CountingSearchIndex(SearchIndex):
+class CountingSearchIndex(ForwardingSearchIndex):
     """Passes everything on to a real index, counts, and refuses what it is told to refuse.
 
     Attributes:
@@ -34,7 +39,7 @@ class CountingSearchIndex(SearchIndex):
     """
 
     def __init__(self, inner: SearchIndex) -> None:
-        self.inner = inner
+        super().__init__(inner)
         self.sent: list[str] = []
         self.deleted: list[str] = []
         self.refuses: set[str] = set()
@@ -46,16 +51,6 @@ class CountingSearchIndex(SearchIndex):
         self.sent.clear()
         self.deleted.clear()
         return seen
-
-    @property
-    @override
-    def generation(self) -> str:
-        return self.inner.generation
-
-    @property
-    @override
-    def serving(self) -> str:
-        return self.inner.serving
 
     @override
     def put(self, documents: Sequence[Document]) -> list[DocumentResult]:
@@ -72,26 +67,6 @@ class CountingSearchIndex(SearchIndex):
         kept = {document_id(path) for path in self.keeps}
         self.inner.delete([key for key in ids if key not in kept])
         return [DocumentResult(key, "busy" if key in kept else "") for key in ids]
-
-    @override
-    def get(self, document_id: str) -> Document | None:
-        return self.inner.get(document_id)
-
-    @override
-    def query(self, query: SearchQuery) -> SearchAnswer:
-        return self.inner.query(query)
-
-    @override
-    def ids(self) -> Iterator[str]:
-        return self.inner.ids()
-
-    @override
-    def rebuild(self) -> str:
-        return self.inner.rebuild()
-
-    @override
-    def promote(self) -> None:
-        self.inner.promote()
 
 
 def counted(home: Path) -> tuple[Pipeline, CountingSearchIndex]:
@@ -185,6 +160,46 @@ def test_a_document_says_what_the_manifests_say(tmp_path: Path) -> None:
         None,
         False,
     ]
+
+
+def test_a_document_tells_its_side_its_quality_and_whether_it_has_text(tmp_path: Path) -> None:
+    pipeline = a_pipeline(tmp_path)
+    dark = io.BytesIO()
+    Image.new("RGB", (64, 48)).save(dark, "PNG")
+    land(pipeline, {f"cam/{seed}.jpg": a_picture(seed, (64, 48)) for seed in range(6)} | {"new/dark.png": dark.getvalue()})
+    state_labels(pipeline, {f"cam/{seed}.jpg": "cat" for seed in range(6)})
+    run_chain(pipeline)
+    assert Days(pipeline).behind(DAY) is None
+    assert pipeline.index.query(SearchQuery(facets=("split",))).facets["split"] == ()
+
+    gather(pipeline)
+    behind = Days(pipeline).behind(DAY)
+    assert behind is not None
+    assert behind.steps == ("search_documents",)  # images were placed: nothing else is to be done again
+    run_chain(pipeline)
+    assert Days(pipeline).behind(DAY) is None
+
+    facets = pipeline.index.query(SearchQuery(facets=("split", "quality", "has_text"))).facets
+    assert {side for side, _ in facets["split"]} <= {"train", "validation", "test"}
+    assert sum(count for _, count in facets["split"]) == 6
+    assert dict(facets["quality"])["dark"] == 1
+    assert facets["has_text"] == ()  # no step looks for text
+
+
+def test_sides_are_known_of_a_training_set_written_before_they_were_noted(tmp_path: Path) -> None:
+    pipeline = a_pipeline(tmp_path)
+    land(pipeline, {f"cam/{seed}.jpg": a_picture(seed, (64, 48)) for seed in range(6)})
+    state_labels(pipeline, {f"cam/{seed}.jpg": "cat" for seed in range(6)})
+    run_chain(pipeline)
+    gather(pipeline)
+    told = sides_by_day(pipeline)
+    rows, notes = pipeline.manifests.read_with_notes(pipeline.manifests.find("training_sets", DAY), TRAINING_SETS)
+
+    older = pipeline.manifests.begin(TRAINING_SETS, DAY, "0123456789abcdef")
+    pipeline.manifests.commit(older.draft(rows, {name: note for name, note in notes.items() if name != "sides"}))
+
+    assert sides_by_day(pipeline) == told
+    assert set(told) == {DAY}
 
 
 def test_a_prediction_that_failed_is_not_shown(tmp_path: Path) -> None:

@@ -291,16 +291,25 @@ def test_unreadable_parts_of_a_journal_are_left_out(tmp_path: Path) -> None:
     assert names(journal.read(TABLE)) == ["a"]
 
 
-def test_a_dropped_journal_is_empty(tmp_path: Path) -> None:
+def test_what_a_crash_left_beside_a_manifest_makes_it_untidy_and_the_next_run_of_its_step_removes_it(tmp_path: Path) -> None:
     manifests = some_manifests(tmp_path)
-    journal = manifests.journal("things", DAY, INPUTS)
-    journal.append(TABLE, TABLE.frame(rows("a")))
+    manifests.commit(manifests.begin(TABLE, DAY, OTHER_INPUTS).draft(rows("a")))
+    [older] = manifests.standing("things")[DAY]
+    assert older.tidy
+    draft = manifests.begin(TABLE, DAY, INPUTS).draft(rows("b"))
+    manifests.commit(replace(draft, replaces=()))
+    manifests.journal("things", DAY, OTHER_INPUTS).append(TABLE, TABLE.frame(rows("a")))
+    manifests.journal("things", "2026-03-03", INPUTS).append(TABLE, TABLE.frame(rows("c")))
+    assert not manifests.newest("things")[DAY].tidy
 
-    journal.drop()
-    journal.drop()
+    done = manifests.begin(TABLE, DAY, INPUTS).done
+    assert done is not None
+    manifests.commit(done)
 
-    assert journal.read(TABLE).height == 0
-    assert paths(manifests) == []
+    [only] = manifests.standing("things")[DAY]
+    assert (only.inputs, only.tidy) == (INPUTS, True)
+    assert manifests.journal("things", DAY, OTHER_INPUTS).read(TABLE).is_empty()
+    assert manifests.journal("things", "2026-03-03", INPUTS).read(TABLE).height == 1
 
 
 # --- damage

@@ -1,65 +1,77 @@
 """Tags and regions that people gave in Custom Vision's portal, as annotations of the images' bytes.
 
-Belongs here: reading a project as a source of labels. Does not: what becomes of it (`stages/manifests/labels.py`).
+Belongs here: reading a project, and telling people's tags from those that the trainer wrote. Does not: what becomes of them
+(`stages/manifests/portal_labels.py`).
+
+The trainer's memory says which image of the project is which of ours, and what it was given: an image that still has exactly that says
+nothing new. Images of others are downloaded once, to learn the digest of their bytes. (The service keeps no names of images.)
 """
 
 import hashlib
 import json
 import unicodedata
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import requests
+from typing_extensions import override
 
 from imaging_assets.azure.custom_vision.client import Connection
-from imaging_assets.azure.custom_vision.memory import Memory
+from imaging_assets.azure.custom_vision.differences import same_regions
+from imaging_assets.azure.custom_vision.memory import Known, Memory
 from imaging_assets.azure.custom_vision.project import Project
 from imaging_assets.azure.custom_vision.wire import RemoteImage
-from imaging_assets.errors import BlobNotFoundError, ServiceError, SettingsError
+from imaging_assets.errors import BlobNotFoundError, ServiceError
 from imaging_assets.policies import CustomVision
 from imaging_assets.ports.blob_store import BlobStore
-from imaging_assets.records.manifests import AnnotatedImage
+from imaging_assets.ports.portal import Portal
+from imaging_assets.records.manifests import PortalImage, PortalView, Region
 
 _SECONDS = 60
+_BUSY = "A training is bringing the Custom Vision project up to date, or was stopped while it did. Look again once one has come through."
 
 
-@dataclass(frozen=True, slots=True)
-class Pulled:
-    """What a project says of each tagged image, and why an image could not be identified, by its id there."""
+class CustomVisionPortal(Portal):
+    """The project that the trainer trains in, or any other of the resource.
 
-    images: tuple[AnnotatedImage, ...]
-    unread: Mapping[str, str]
-
-
-def pull_annotations(connection: Connection, policy: CustomVision, store: BlobStore, *, folder: str = "models") -> Pulled:
-    """Tags and regions of every tagged image of the project.
-
-    Images that the trainer uploaded are known by id. Others are downloaded once, to learn the digest of their bytes, and remembered.
-
-    Raises:
-        SettingsError: There is no such project.
-        ServiceError: The service failed.
+    Args:
+        folder: The place for models inside the store.
     """
-    there = connection.project_ids().get(policy.project)
-    if there is None:
-        raise SettingsError(f"Custom Vision has no project {policy.project!r}. Name an existing one in custom_vision.project.")
-    project = Project(connection, there[0], policy.project)
-    ours: defaultdict[str, list[str]] = defaultdict(list)
-    for sha256, known in sorted(Memory.load(store, folder, project.id).images.items()):
-        ours[known.image_id].append(sha256)
-    remembered = _Digests(store, f"{folder}/custom_vision/{project.id}/digests.json")
-    annotated: list[AnnotatedImage] = []
-    unread: dict[str, str] = {}
-    for image in sorted(project.images(tagged_only=True), key=lambda image: image.id):
-        try:
-            digests = ours.get(image.id) or [remembered.of(image, connection)]
-        except ServiceError as error:
-            unread[image.id] = str(error)
-            continue
-        annotated += [_annotated(len(annotated) + place, sha256, image) for place, sha256 in enumerate(digests, 1)]
-    remembered.save()
-    return Pulled(tuple(annotated), unread)
+
+    def __init__(self, store: BlobStore, connection: Connection, policy: CustomVision, *, folder: str = "models") -> None:
+        self._store = store
+        self._connection = connection
+        self._policy = policy
+        self._folder = folder
+
+    @override
+    def look(self) -> PortalView:
+        there = self._connection.project_ids().get(self._policy.project)
+        if there is None:
+            name = self._policy.project
+            return PortalView(not_now=f"Custom Vision has no project {name!r}. Name an existing one in custom_vision.project.")
+        project = Project(self._connection, there[0], self._policy.project)
+        memory = Memory.load(self._store, self._folder, project.id)
+        ours: defaultdict[str, list[Known]] = defaultdict(list)
+        for _, known in sorted(memory.images.items()):
+            ours[known.image_id].append(known)
+        remembered = _Digests(self._store, f"{self._folder}/custom_vision/{project.id}/digests.json")
+        found: list[PortalImage] = []
+        unread: dict[str, str] = {}
+        for image in sorted(project.images(tagged_only=True), key=lambda image: image.id):
+            try:
+                given = ours.get(image.id) or [Known(remembered.of(image, self._connection), image.id)]
+            except ServiceError as error:
+                unread[image.id] = str(error)
+                continue
+            found += [_as_left(image, known) for known in given]
+        remembered.save()
+        # Half of what a trainer at work has done would look like what people did.
+        if memory.under_way or Memory.load(self._store, self._folder, project.id).images != memory.images:
+            return PortalView(not_now=_BUSY)
+        held = {known.sha256 for known in memory.images.values() if known.image_id}
+        return PortalView(tuple(found), frozenset(held | remembered.digests), unread)
 
 
 class _Digests:
@@ -73,6 +85,11 @@ class _Digests:
         except BlobNotFoundError:
             self._known = {}
         self._before = len(self._known)
+
+    @property
+    def digests(self) -> set[str]:
+        """Of every image that was ever asked for."""
+        return {*self._known.values()}
 
     def of(self, image: RemoteImage, connection: Connection) -> str:
         """The digest of an image's original bytes, downloaded unless it is known."""
@@ -94,9 +111,23 @@ def _download(url: str) -> bytes:
     return answer.content
 
 
-def _annotated(line: int, sha256: str, image: RemoteImage) -> AnnotatedImage:
+def _as_left(image: RemoteImage, given: Known) -> PortalImage:
+    """What people made of an image that the trainer gave some tags and regions, or none."""
     regions = tuple(replace(found.region, tag=_plain(found.region.tag)) for found in image.regions)
-    return AnnotatedImage(line, "", sha256, tuple(sorted({_plain(tag) for tag in image.tags})), regions)
+    tags = {_plain(tag): at for tag, at in image.tagged_at.items()}
+    before = {_plain(tag) for tag in given.tags}
+    boxes = tuple(replace(region, tag=_plain(region.tag)) for region in given.regions)
+    ours = tags.keys() == before and same_regions(regions, boxes)
+    when = max((_utc(at) for tag, at in tags.items() if at and tag not in before), default=None)
+    return PortalImage(given.sha256, tuple(sorted(tags)), _in_order(regions), ours, when)
+
+
+def _in_order(regions: tuple[Region, ...]) -> tuple[Region, ...]:
+    return tuple(sorted(regions, key=lambda region: (region.tag, region.left, region.top, region.width, region.height)))
+
+
+def _utc(at: datetime) -> datetime:
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _plain(tag: str) -> str:

@@ -16,6 +16,8 @@ from imaging_assets.errors import BlobNotFoundError
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.records.manifests import Region
 
+_UNDER_WAY = "under_way.json"
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -63,6 +65,19 @@ class Memory:
         """How many images of the project should have each tag."""
         tags = self.foreign | {known.image_id: known.tags for known in self.images.values() if known.image_id}
         return Counter(tag for given in tags.values() for tag in given)
+
+    @property
+    def under_way(self) -> bool:
+        """Whether somebody changes the project now, or was stopped while doing so."""
+        return self.store.find(f"{self.path}/{_UNDER_WAY}") is not None
+
+    def begin(self) -> None:
+        """Say that the project is being changed; until `end`, it may hold what is not remembered."""
+        self.store.write(f"{self.path}/{_UNDER_WAY}", b"{}")
+
+    def end(self) -> None:
+        """Say that what is remembered is what the project was given."""
+        self.store.delete(f"{self.path}/{_UNDER_WAY}")
 
     def note(self, changed: Iterable[Known], gone: Iterable[str] = ()) -> None:
         """Remember a step that was done: images that changed, digests that are gone."""

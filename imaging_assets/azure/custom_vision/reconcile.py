@@ -18,7 +18,7 @@ from imaging_assets.azure.custom_vision.memory import Known, Memory
 from imaging_assets.azure.custom_vision.project import BATCH, Project, chunks
 from imaging_assets.azure.custom_vision.uploads import Uploader, as_found
 from imaging_assets.azure.custom_vision.wire import RemoteImage, Tag
-from imaging_assets.errors import ServiceError
+from imaging_assets.errors import QuotaError, ServiceError
 from imaging_assets.policies import CustomVision
 from imaging_assets.ports.trainer import Heartbeat
 from imaging_assets.records.manifests import Region
@@ -62,14 +62,20 @@ class Reconciler:
             QuotaError: The project or tier has no room; what was done so far stays and is remembered.
             ServiceError: The service failed for longer than it is waited for.
         """
+        self._memory.begin()
         self._tags = {} if new_project else {tag.name: tag for tag in self._project.tags()}
         listed = self._look_again() if self._changed_by_others() else []
         self._delete_what_left(desired)
         self._settle_tags(desired)
-        self._upload_missing(desired.images)
+        try:
+            self._upload_missing(desired.images)
+        except QuotaError:
+            self._memory.end()  # each batch is remembered, and it may stay so for long
+            raise
         self._delete_orphans(listed)
         self._settle_images(desired)
         self._memory.save()
+        self._memory.end()
         self._changes.rejected |= {
             sha256: known.rejected for sha256, known in self._memory.images.items() if known.rejected and not known.image_id
         }

@@ -4,7 +4,8 @@ Belongs here: values of this package and how the SDK's models become them. Does 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from imaging_assets.records.manifests import Region
@@ -36,13 +37,17 @@ class RemoteRegion:
 
 @dataclass(frozen=True, slots=True)
 class RemoteImage:
-    """An image of the project; `url` gives its original bytes for a day, `ours` tells that this package uploaded it."""
+    """An image of the project; `url` gives its original bytes for a day, `ours` tells that this package uploaded it.
+
+    `tagged_at` tells when it got each of its tags, where the service told.
+    """
 
     id: str
     tags: tuple[str, ...]
     regions: tuple[RemoteRegion, ...]
     ours: bool
     url: str
+    tagged_at: Mapping[str, datetime | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +101,9 @@ def image_of(image: Any) -> RemoteImage:
         for found in image.regions or ()
     )
     metadata: Mapping[str, str] = image.metadata or {}
-    tags = tuple(sorted(tag.tag_name for tag in image.tags or ()))
-    return RemoteImage(str(image.id), tags, regions, OUR_MARK.items() <= metadata.items(), image.original_image_uri or "")
+    tagged_at = {tag.tag_name: tag.created for tag in image.tags or ()}
+    ours = OUR_MARK.items() <= metadata.items()
+    return RemoteImage(str(image.id), tuple(sorted(tagged_at)), regions, ours, image.original_image_uri or "", tagged_at)
 
 
 def uploaded_of(result: Any) -> Uploaded:

@@ -2,6 +2,8 @@
 
 import warnings
 from collections.abc import Iterator
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import polars as pl
@@ -43,16 +45,50 @@ def raw_images(
     return metadata.materialized(draft, metadata.of_inventory(report))
 
 
-@dg.asset_check(asset=raw_images)
-def raw_images_all_have_a_day(pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
-    """No blob of the landing place is left alone because its folder tells no day, or one that is no partition."""
+# Neither is about one day, and the second is asked each night as well, when nothing landed and so nothing ran.
+@dg.multi_asset_check(
+    specs=[
+        dg.AssetCheckSpec(
+            "raw_images_all_have_a_day",
+            asset="raw_images",
+            description="No blob is left alone because its folder tells no day, or one that is no partition.",
+        ),
+        dg.AssetCheckSpec(
+            "raw_images_are_fresh", asset="raw_images", description="Images landed lately (`partitions.fresh_days`)."
+        ),
+    ]
+)
+def raw_images_checks(pipeline: dg.ResourceParam[Pipeline]) -> Iterator[dg.AssetCheckResult]:
+    """What is left alone, and how old the newest day is."""
     landing = Landing(pipeline)
+    yield _all_have_a_day(landing)
+    today = datetime.now(ZoneInfo(pipeline.partitions.timezone)).date()
+    yield _fresh(landing.days(), today, pipeline.partitions.fresh_days)
+
+
+def _all_have_a_day(landing: Landing) -> dg.AssetCheckResult:
     strays = [] if landing.undated else [blob.path for blob in landing.strays()]
     outside = [day for day in landing.days() if not DAILY.has_partition_key(day)]
     facts: metadata.Metadata = {"strays": dg.MetadataValue.int(len(strays)), "days_outside": dg.MetadataValue.int(len(outside))}
     if strays or outside:
         facts["left_alone"] = metadata.table(["path or day"], [(name,) for name in [*outside, *strays]])
-    return dg.AssetCheckResult(passed=not strays and not outside, severity=dg.AssetCheckSeverity.WARN, metadata=facts)
+    return dg.AssetCheckResult(
+        check_name="raw_images_all_have_a_day",
+        passed=not strays and not outside,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata=facts,
+    )
+
+
+def _fresh(days: list[str], today: date, limit: float | None) -> dg.AssetCheckResult:
+    age = (today - date.fromisoformat(days[-1])).days if days else None
+    facts: metadata.Metadata = (
+        {"newest_day": dg.MetadataValue.text(days[-1]), "days_old": dg.MetadataValue.int(age)} if age is not None else {}
+    )
+    passed = limit is None or (age is not None and age <= limit)
+    return dg.AssetCheckResult(
+        check_name="raw_images_are_fresh", passed=passed, severity=dg.AssetCheckSeverity.WARN, metadata=facts
+    )
 
 
 @dg.asset(

@@ -102,7 +102,7 @@ def _remedy(message: str) -> str:
         return "This Python's SQLite has no full-text search: use a Python from python.org, uv, conda or your distribution."
     if "locked" in message:
         return f"Another process holds it for more than {_BUSY_SECONDS:.0f} s: end it, then run again."
-    if "full" in message or "disk I/O" in message or "readonly" in message:
+    if any(words in message for words in ("full", "disk I/O", "readonly", "unable to open")):
         return "Free space or fix the rights, then run again."
     return "Run again; if it stays, delete the index's folder: it is made anew and filled again."
 

@@ -37,7 +37,7 @@ RECIPE = "resized-2"
 Row = dict[str, Any]
 
 _HARDEST = 10
-_NOT_OF_BYTES = ("path", "size", "etag", "duplicate_group", "recipe", "decoders")
+_NOT_OF_BYTES = ("path", "size", "etag", "duplicate_group", "recipe", "decoders", "source")
 _OF_BYTES = tuple(name for name in RESIZED_IMAGES.columns if name not in _NOT_OF_BYTES)
 """Columns that are the same for every copy of an image."""
 
@@ -111,7 +111,7 @@ def carry_over(pipeline: Pipeline, landed: pl.DataFrame, before: pl.DataFrame, w
             and old["recipe"] == recipe_now
             and (_reusable(old, recipe_now) or old["decoders"] == decoders_now)
         ):
-            carried.append(old)
+            carried.append(old | {"source": row["source"]})
         else:
             todo.append(row)
     return carried, todo
@@ -169,6 +169,7 @@ def _resize_one(pipeline: Pipeline, engine: ImageEngine, seen: _Seen, landed: Ro
         "path": landed["path"],
         "size": landed["size"],
         "etag": landed["etag"],
+        "source": landed["source"],
         "problems": [],
         "recipe": recipe(pipeline.resize),
         "decoders": decoders(pipeline.resize),

@@ -7,11 +7,12 @@ file of an old name on the same day replaces it as it would in a folder, because
 
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from imaging_assets.errors import UsageError
+from imaging_assets.errors import EventQueueError, UsageError
 from imaging_assets.ports.blob_store import check_path
 from imaging_assets.records.images import BlobInfo
 from imaging_assets.records.manifests import AnnotatedImage
@@ -93,6 +94,9 @@ class Uploads:
         if not again and self._has(name, len(data), sha256):
             return Landed(target, sha256, len(data), added=False)
         self._by_name[name].append(self._pipeline.store.write(target, data))
+        if self._pipeline.events:
+            with suppress(EventQueueError):  # the file is there; the next listing finds it
+                self._pipeline.events.tell(target)
         return Landed(target, sha256, len(data), added=True)
 
     def write_labels(self, day: date, labelled: Sequence[Labelled]) -> str:

@@ -183,7 +183,7 @@ class _Refresh:
         """Add what the file says newly, retract what it no longer says; returns the added rows."""
         now = rows_by_statement(source, file, when, said, rejected)
         for row in now.values():
-            row["path"] = row["path"] and self._index("").landing_path(row["path"])
+            row["path"] = row["path"] and self._index("").whole_paths(row["path"])[0]
         for key in self.said_by[file] - now.keys() if readable else ():
             self.rows[key]["retracted_at"] = self.rows[key]["retracted_at"] or when
         self.said_by[file] |= now.keys()
@@ -214,16 +214,19 @@ class _Refresh:
 
     def _index(self, source: str) -> ImageIndex:
         """An empty index that names images as the source does."""
-        landing, known = self.pipeline.places.landing, self.sources.get(source)
-        return ImageIndex(landing, known.images, known.rewrite) if known else ImageIndex(landing)
+        roots, known = tuple(self.pipeline.roots), self.sources.get(source)
+        return ImageIndex(roots, known.images, known.rewrite) if known else ImageIndex(roots)
 
     def _day_named(self, row: Row) -> str | None:
         """The day a statement's selector names, or None when it may mean an image of any day."""
         index = self._index(row["source"])
         if index.rewrite:
             return None
-        inside = f"{index.landing}/{index.images}/{row['selector']}"
-        return self.landing.day_of(index.landing_path(row["selector"])) or self.landing.day_of(inside)
+        for paths in (index.whole_paths(row["selector"]), index.inner_paths(row["selector"])):
+            days = {day for path in paths if (day := self.landing.day_of(path))}
+            if days:
+                return days.pop() if len(days) == 1 else None
+        return None
 
     def _note_digests(self, before: Mapping[str, Winner], changed: list[str]) -> None:
         contested: set[str] = set()

@@ -11,7 +11,7 @@ compared in Unicode form NFC, whichever form a store or a label file uses.
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 _DATED = re.compile(r"(?:.*/)?([0-9]{4}/[0-9]{2}/[0-9]{2}/.+)")
@@ -33,12 +33,13 @@ class ImageIndex:
     """Landed images by the ways a person may name them.
 
     Attributes:
-        landing: The landing place.
-        images: Beginning of the paths that count, below the landing place or below the day; "" for all.
+        roots: Folders that images land in.
+        images: Beginning of the paths that count, below one of those folders or below the day, or such a folder and what follows; "" for
+            all.
         rewrite: Regular expression to replacement, for names that nothing has.
     """
 
-    landing: str
+    roots: Sequence[str]
     images: str = ""
     rewrite: Mapping[str, str] = field(default_factory=dict)
     _sha256: dict[str, str] = field(default_factory=dict)
@@ -66,24 +67,30 @@ class ImageIndex:
             found = self._find(other)
         return self._only(found)
 
-    def landing_path(self, selector: str) -> str:
-        """The whole path that `selector` stands for when it is no mere end of one.
+    def whole_paths(self, selector: str) -> list[str]:
+        """The whole paths that `selector` may stand for when it is no mere end of one: one, or one in each folder that images land in.
 
-        What stands before the landing place or a dated folder (`2026/03/02/`) is dropped: a container, an export's folder of images.
+        What stands before such a folder or a dated one (`2026/03/02/`) is dropped: a container, an export's folder of images.
         """
-        _, landing, below = f"/{selector}".rpartition(f"/{self.landing}/")
+        parts = {root: f"/{selector}".rpartition(f"/{root}/") for root in self.roots}
+        if found := [f"{root}/{below}" for root, (_, inside, below) in parts.items() if inside]:
+            return found
         dated = _DATED.fullmatch(selector)
-        return f"{self.landing}/{below if landing else dated[1] if dated else selector}"
+        return [f"{root}/{dated[1] if dated else selector}" for root in self.roots]
+
+    def inner_paths(self, selector: str) -> list[str]:
+        """The paths that `selector` may stand for as what follows `images`."""
+        return [f"{self.images}/{selector}" if self._in_root(root) else f"{root}/{self.images}/{selector}" for root in self.roots]
 
     def _find(self, selector: str) -> list[str]:
-        whole = self.landing_path(selector)
-        inside = f"{self.landing}/{self.images}/{selector}"
-        if exact := self._by_path.get(whole) or self._by_path.get(inside):
-            return exact
+        whole = self.whole_paths(selector)
+        for paths in (whole, self.inner_paths(selector)):
+            if exact := [path for candidate in dict.fromkeys(paths) for path in self._by_path.get(candidate, [])]:
+                return exact
         name = selector.rpartition("/")[2]
         if ends := [path for path in self._by_name.get(name, []) if f"/{_composed(path)}".endswith(f"/{selector}")]:
             return ends
-        stems = (f"/{_stem(selector)}", f"/{_stem(whole)}")
+        stems = (f"/{_stem(selector)}", *(f"/{_stem(path)}" for path in whole))
         return [path for path in self._by_stem.get(_stem(name), []) if f"/{_stem(_composed(path))}".endswith(stems)]
 
     def _rewritten(self, selector: str) -> str:
@@ -91,9 +98,16 @@ class ImageIndex:
         return next((re.sub(rule, text, selector) for rule, text in self.rewrite.items() if re.search(rule, selector)), "")
 
     def _counts(self, path: str) -> bool:
-        below = path.removeprefix(f"{self.landing}/")
+        root = next((root for root in self.roots if path.startswith(f"{root}/")), self.roots[0])
+        if self._in_root(root):
+            return f"{path}/".startswith(f"{self.images}/")
+        below = path.removeprefix(f"{root}/")
         below_day = below.split("/", 3)[-1]
         return below.startswith(self.images) or below_day.startswith(self.images)
+
+    def _in_root(self, root: str) -> bool:
+        """Whether `images` names this folder, or one below it."""
+        return f"{self.images}/".startswith(f"{root}/")
 
     def _only(self, paths: list[str]) -> Match:
         if not paths:

@@ -18,6 +18,9 @@ from imaging_assets.stages.pipeline import Pipeline
 DEFAULT = "labels"
 """Name of the source that is always there."""
 
+NOTHING = RejectedLine(0, "", "the file says nothing")
+"""What stands for a file without a single record."""
+
 FOLDERS = "folders"
 """Name under which `labels.from_folders` speaks."""
 
@@ -80,7 +83,8 @@ def read_source_file(pipeline: Pipeline, file: SourceFile) -> tuple[list[Annotat
         columns=source.columns,
         classes=yolo.read_names(file.names.path, pipeline.store.read(file.names.path).data) if file.names else (),
     )
-    return apart(read_labels(found, source.format))
+    said, rejected = apart(read_labels(found, source.format))
+    return said, rejected or ([] if said else [NOTHING])
 
 
 def apart(read: Iterable[AnnotatedImage | RejectedLine]) -> tuple[list[AnnotatedImage], list[RejectedLine]]:

@@ -22,6 +22,9 @@ from imaging_assets.stages.tables import TAGGED_MANIFESTS, TRAINING_SETS
 RECIPE = "training-sets-1"
 """Raised when this step's output changes."""
 
+_SIDES = "sides"
+"""Note of a set: by day, a digest of its images' sides."""
+
 Row = dict[str, Any]
 
 
@@ -65,10 +68,46 @@ def gather_training_set(pipeline: Pipeline, day: str, tagged: Mapping[str, Manif
             seen.add(row["sha256"])
     placed = place_images(pipeline, [row for row in images.values() if not row["conflict"]])
     finished = pl.concat([kept, TRAINING_SETS.frame([_with_side(row, placed.get(row["sha256"])) for row in images.values()])])
-    notes = {"days": json.dumps({other: manifest.rows for other, manifest in tagged.items()})}
+    read = {other: manifest.rows for other, manifest in tagged.items()}
+    notes = {"days": json.dumps(read), _SIDES: json.dumps(_sides(finished))}
     draft = work.draft(finished, notes)
     assert draft.frame is not None
     return draft, _report(draft.frame, len(tagged), len(changed))
+
+
+def sides_by_day(pipeline: Pipeline) -> Mapping[str, str]:
+    """By day, a digest of the sides that the newest training set gives to its images; days without any are left out.
+
+    With it, what shows an image's side is behind only on the days where one was placed since.
+    """
+    newest = _newest(pipeline)
+    if newest is None:
+        return {}
+    rows, notes = _read(pipeline, newest)
+    # A set written before there was the note tells them by its rows.
+    sides: dict[str, str] = json.loads(notes[_SIDES]) if _SIDES in notes else _sides(rows)
+    return sides
+
+
+def placed_images(pipeline: Pipeline) -> pl.DataFrame:
+    """`sha256` and `split` of every image of the newest training set."""
+    newest = _newest(pipeline)
+    return (_read(pipeline, newest)[0] if newest else TRAINING_SETS.frame([])).select("sha256", "split")
+
+
+def _newest(pipeline: Pipeline) -> Manifest | None:
+    sets = pipeline.manifests.newest(TRAINING_SETS.asset)
+    return sets[max(sets)] if sets else None
+
+
+def _read(pipeline: Pipeline, manifest: Manifest) -> tuple[pl.DataFrame, dict[str, str]]:
+    return pipeline.manifests.read_with_notes(manifest, TRAINING_SETS)
+
+
+def _sides(rows: pl.DataFrame) -> dict[str, str]:
+    seen = rows.select("sha256", "split", day=pl.col("sightings").list.eval(pl.element().struct.field("day")).list.unique())
+    days = seen.explode("day").sort("day", "sha256").group_by("day", maintain_order=True)
+    return {str(day): digest(frame.select("sha256", "split").rows()) for (day,), frame in days}
 
 
 def _start(pipeline: Pipeline, day: str, work: Work) -> tuple[pl.DataFrame, dict[str, str]]:

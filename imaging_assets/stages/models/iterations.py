@@ -20,6 +20,7 @@ from imaging_assets.ports.trainer import Heartbeat
 from imaging_assets.records.manifests import Region
 from imaging_assets.records.models import Evaluation, PublishedModel, TrainedModel, TrainingImage
 from imaging_assets.stages.digests import digest
+from imaging_assets.stages.manifests.portal_labels import pull_labels
 from imaging_assets.stages.models.evaluation import Judgement, evaluate, judge
 from imaging_assets.stages.models.pictures import draw
 from imaging_assets.stages.models.registry import Clock, Registry, now_utc
@@ -172,6 +173,9 @@ def _if_it_serves(pipeline: Pipeline, model_id: str) -> PublishedModel | None:
 def _train(pipeline: Pipeline, row: Row, images: Sequence[TrainingImage], heartbeat: Heartbeat, clock: Clock) -> _Outcome:
     registry = Registry(pipeline.store, pipeline.places.models, clock)
     _keep_training_set(pipeline, row["model_id"], images)
+    pull_labels(
+        pipeline, clock()
+    )  # before the trainer makes the project equal to its images, and what people tagged there is lost
     model = pipeline.trainer.train(row["model_id"], images, lambda path: pipeline.store.read(path).data, heartbeat)
     # In digest order, which is chance: the same images for every model, and mostly the same ones from day to day.
     test = [image for image in images if image.split == "test"][: pipeline.training.max_test_images]

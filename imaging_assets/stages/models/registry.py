@@ -76,8 +76,13 @@ class Registry:
         self.store.write(f"{self.folder}/ledger/{name}", text.encode())
 
     def ledger(self) -> list[dict[str, Any]]:
-        """All entries, oldest first."""
-        return [json.loads(self.store.read(blob.path).data) for blob in self.store.list_blobs(f"{self.folder}/ledger/")]
+        """All entries, oldest first; of a judgement that two runs at once wrote down, the first."""
+        entries: dict[object, dict[str, Any]] = {}
+        for blob in self.store.list_blobs(f"{self.folder}/ledger/"):
+            entry = json.loads(self.store.read(blob.path).data)
+            same = (entry["model_id"], entry.get("training_digest")) if entry["event"] == "judged" else blob.path
+            entries.setdefault(same, entry)
+        return list(entries.values())
 
     def _noted(self, event: str, model_id: str) -> bool:
         return any(entry["event"] == event and entry["model_id"] == model_id for entry in self.ledger())

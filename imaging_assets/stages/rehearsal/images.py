@@ -31,13 +31,14 @@ _SIDE = 1000
 
 def stated_digests(pipeline: Pipeline) -> dict[str, str]:
     """What label files say the bytes of an image are (those of `add` do), by landing path: labels by digest then find their image."""
-    names, found = ImageIndex(pipeline.places.landing), dict[str, str]()
+    names, found = ImageIndex(tuple(pipeline.roots)), dict[str, str]()
     for file in label_files(pipeline):
         try:
             stated, _ = read_source_file(pipeline, file)
         except (LabelFileError, BlobNotFoundError):
             continue  # `run` tells of it
-        found |= {names.landing_path(image.path): image.sha256 for image in stated if image.path and image.sha256}
+        digests = ((names.whole_paths(image.path), image.sha256) for image in stated if image.path and image.sha256)
+        found |= {path: sha256 for paths, sha256 in digests for path in paths}
     return found
 
 

@@ -5,6 +5,7 @@ says which one of a group has most pixels.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -12,6 +13,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from imaging_assets.errors import QueryError
+from imaging_assets.stages.images.landing import short_path
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.tables import RESIZED_IMAGES
 from imaging_assets.web.gallery.pages import page
@@ -60,13 +62,16 @@ def find_groups(pipeline: Pipeline) -> list[Group]:
     ]
     if not frames:
         return []
-    landing, thumbnails = f"{pipeline.places.landing}/", f"{pipeline.places.thumbnails}/"
+    thumbnails = f"{pipeline.places.thumbnails}/"
     # A group is named after its first image's bytes; an image alone on its day may still repeat bytes of another day.
     key = pl.when(pl.col("duplicate_group").fill_null("") != "").then(pl.col("duplicate_group")).otherwise(pl.col("sha256"))
     images = pl.concat(frames).with_columns(
-        group=key, path=pl.col("path").str.strip_prefix(landing), thumbnail=pl.col("thumbnail").str.strip_prefix(thumbnails)
+        group=key,
+        thumbnail=pl.col("thumbnail").str.strip_prefix(thumbnails),
     )
-    several = images.filter(pl.len().over("group") > 1).with_columns(pixels=pl.col("width") * pl.col("height"))
+    several = images.filter(pl.len().over("group") > 1).with_columns(
+        pixels=pl.col("width") * pl.col("height"), path=pl.col("path").map_elements(partial(short_path, pipeline), pl.String)
+    )
     several = several.sort(["pixels", "size", "path"], descending=[True, True, False])
     groups = [
         Group(tuple(rows.iter_rows(named=True)), rows["sha256"].n_unique() == 1)

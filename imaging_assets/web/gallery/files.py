@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import Response
 
 from imaging_assets.errors import BlobNotFoundError
+from imaging_assets.stages.images.landing import whole_path
 from imaging_assets.stages.trace import find_image
 from imaging_assets.web.gallery.pages import static_data
 from imaging_assets.web.gallery.reader import reader
@@ -61,7 +62,7 @@ def resized(request: Request, name: str) -> Response:
 def original(request: Request, path: Annotated[str, Path(max_length=1024)]) -> Response:
     """An image as it landed; one that no browser shows is offered for download."""
     pipeline = site_of(request).pipeline
-    found = find_image(pipeline, f"{pipeline.places.landing}/{path}")
+    found = find_image(pipeline, whole_path(pipeline, path))
     kind = SHOWABLE.get(found.row["format"] or "")
     data = pipeline.store.read(found.path).data
     if kind is None:

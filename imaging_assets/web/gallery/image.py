@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import Response
 
+from imaging_assets.stages.images.landing import short_path, whole_path
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.trace import Story, tell
 from imaging_assets.web.gallery.files import SHOWABLE
@@ -28,7 +29,7 @@ _SHOWN_TAGS = 8
 def image(request: Request, path: Annotated[str, Path(max_length=1024)]) -> Response:
     """The page of the image at a path below the landing place."""
     pipeline = site_of(request).pipeline
-    story = tell(pipeline, f"{pipeline.places.landing}/{path}")
+    story = tell(pipeline, whole_path(pipeline, path))
     view = read_view(request.query_params)
     at = request.query_params.get("at", "")
     place = int(at) if at.isascii() and at.isdecimal() and len(at) < 7 else None
@@ -45,7 +46,7 @@ def image(request: Request, path: Annotated[str, Path(max_length=1024)]) -> Resp
         "showable": row["format"] in SHOWABLE,
         "resized": _below(row["resized"], pipeline.places.resized),
         "thumbnail": _below(row["thumbnail"], pipeline.places.thumbnails),
-        "twins": [twin.removeprefix(f"{pipeline.places.landing}/") for twin in story.twins],
+        "twins": [short_path(pipeline, twin) for twin in story.twins],
         "bars": story.predictions[:_SHOWN_TAGS] if story.predictions and not story.predictions[0]["error"] else (),
         "boxes": _boxes(story),
         "remedy": REMEDIES.get(row["reason"] or "", ""),
@@ -60,7 +61,7 @@ def _neighbours(pipeline: Pipeline, view: View, place: int) -> tuple[str, str]:
         return "", ""
     hits = pipeline.index.query(view.query_at(view_vector(pipeline, view), start, 3)).hits
     links = {
-        number: _link(view, str(hit.document["path"]).removeprefix(f"{pipeline.places.landing}/"), number)
+        number: _link(view, short_path(pipeline, str(hit.document["path"])), number)
         for number, hit in enumerate(hits, start=start)
     }
     return links.get(place - 1, ""), links.get(place + 1, "")

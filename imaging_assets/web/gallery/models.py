@@ -12,6 +12,7 @@ from fastapi.responses import Response
 
 from imaging_assets.errors import UsageError
 from imaging_assets.records.models import Evaluation
+from imaging_assets.stages.images.landing import short_path
 from imaging_assets.stages.models.registry import Registry
 from imaging_assets.stages.models.remembered import WrongAnswer, remembered_evaluation
 from imaging_assets.stages.pipeline import Pipeline
@@ -78,13 +79,13 @@ def _missed(pipeline: Pipeline, wrong: Sequence[WrongAnswer]) -> list[dict[str, 
     """Wrong answers with their pictures, where those are still there."""
     wanted = {sha256: (tags, answer, probability) for sha256, tags, answer, probability in wrong}
     found: dict[str, dict[str, Any]] = {}
-    landing, thumbnails = f"{pipeline.places.landing}/", f"{pipeline.places.thumbnails}/"
+    thumbnails = f"{pipeline.places.thumbnails}/"
     for manifest in pipeline.manifests.newest(RESIZED_IMAGES.asset).values():
         rows = pipeline.manifests.read(manifest, RESIZED_IMAGES).filter(pl.col("sha256").is_in(list(wanted)))
         for row in rows.filter(pl.col("status") != "quarantined").iter_rows(named=True):
             tags, answer, probability = wanted[row["sha256"]]
             found[row["sha256"]] = {
-                "path": row["path"].removeprefix(landing),
+                "path": short_path(pipeline, row["path"]),
                 "thumbnail": row["thumbnail"].removeprefix(thumbnails),
                 "tags": tags,
                 "answer": answer,

@@ -11,6 +11,7 @@ import polars as pl
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
+from imaging_assets.stages.images.landing import short_path
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.state import ALL
 from imaging_assets.stages.tables import LABEL_RECORDS, PREDICTIONS, RESIZED_IMAGES, SEARCH_DOCUMENTS, TAGGED_MANIFESTS, Table
@@ -45,14 +46,13 @@ def problems(request: Request) -> Response:
     rejected = _gather(pipeline, SEARCH_DOCUMENTS, pl.col("error") != "")
     conflicts = _gather(pipeline, TAGGED_MANIFESTS, pl.col("conflict") != "")
     lines = _label_lines(pipeline)
-    landing = f"{pipeline.places.landing}/"
     facts = {
-        "quarantined": [{**row, "path": row["path"].removeprefix(landing)} for row in quarantined[:_SHOWN]],
+        "quarantined": [{**row, "path": short_path(pipeline, row["path"])} for row in quarantined[:_SHOWN]],
         "reasons": Counter(row["reason"] for row in quarantined).most_common(),
         "remedies": REMEDIES,
         "unpredicted": unpredicted[:_SHOWN],
-        "rejected": [{**row, "path": row["path"].removeprefix(landing)} for row in rejected[:_SHOWN]],
-        "conflicts": [{**row, "path": row["path"].removeprefix(landing)} for row in conflicts[:_SHOWN]],
+        "rejected": [{**row, "path": short_path(pipeline, row["path"])} for row in rejected[:_SHOWN]],
+        "conflicts": [{**row, "path": short_path(pipeline, row["path"])} for row in conflicts[:_SHOWN]],
         "lines": lines[:_SHOWN],
         "counts": {
             "quarantined": len(quarantined),

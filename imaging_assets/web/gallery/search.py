@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse, Response
 
 from imaging_assets.errors import UnreadableImageError, UsageError
 from imaging_assets.records.search import Document, SearchAnswer
+from imaging_assets.stages.images.landing import short_path, whole_path
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.search import document_id
 from imaging_assets.web.gallery.pages import image_link, page
@@ -103,7 +104,7 @@ def view_vector(pipeline: Pipeline, view: View) -> Vector | None:
         return unpack_vector(view.alike, pipeline.embedder.dimensions)
     if not view.like:
         return None
-    document = pipeline.index.get(document_id(f"{pipeline.places.landing}/{view.like}"))
+    document = pipeline.index.get(document_id(whole_path(pipeline, view.like)))
     if document is None:
         raise UsageError(f"{view.like} is not in the index any more. Choose another image.")
     vector: Vector = pipeline.embedder.embed([pipeline.store.read(str(document["thumbnail"])).data])[0]
@@ -111,10 +112,10 @@ def view_vector(pipeline: Pipeline, view: View) -> Vector | None:
 
 
 def _tiles(pipeline: Pipeline, view: View, answer: SearchAnswer) -> list[Tile]:
-    landing, thumbnails = f"{pipeline.places.landing}/", f"{pipeline.places.thumbnails}/"
+    thumbnails = f"{pipeline.places.thumbnails}/"
     tiles = []
     for place, hit in enumerate(answer.hits, start=(view.page - 1) * PAGE):
-        path = str(hit.document["path"]).removeprefix(landing)
+        path = short_path(pipeline, str(hit.document["path"]))
         url = view.url(image_link(path))
         url += f"{'&' if '?' in url else '?'}at={place}"
         thumbnail = str(hit.document["thumbnail"] or "").removeprefix(thumbnails)

@@ -11,6 +11,7 @@ import polars as pl
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import JSONResponse, Response
 
+from imaging_assets.stages.images.landing import short_path, whole_path
 from imaging_assets.stages.manifests.spoken_labels import said_here, say_label
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.tables import REVIEW_QUEUES, TAGGED_MANIFESTS
@@ -39,19 +40,18 @@ def unsure(request: Request) -> Response:
 def label(request: Request, path: Annotated[str, Form(max_length=1024)], tags: Annotated[list[str], Form()]) -> Response:
     """Take a label for an image."""
     pipeline = site_of(request).pipeline
-    landing = f"{pipeline.places.landing}/"
-    found = find_image(pipeline, landing + path)
-    file = say_label(pipeline, datetime.now(UTC).date(), found.path.removeprefix(landing), found.row["sha256"], tags)
+    found = find_image(pipeline, whole_path(pipeline, path))
+    file = say_label(pipeline, datetime.now(UTC).date(), short_path(pipeline, found.path), found.row["sha256"], tags)
     return JSONResponse({"file": file})
 
 
 def review_rows(pipeline: Pipeline) -> list[dict[str, Any]]:
     """What the days' review queues ask, first questions of each day first; each has the tags the model thought of, most probable first."""
-    landing, resized = f"{pipeline.places.landing}/", f"{pipeline.places.resized}/"
+    resized = f"{pipeline.places.resized}/"
     found: dict[str, dict[str, Any]] = {}
     for _, manifest in sorted(pipeline.manifests.newest(REVIEW_QUEUES.asset).items(), reverse=True):
         for row in pipeline.manifests.read(manifest, REVIEW_QUEUES).iter_rows(named=True):
-            path = row["path"].removeprefix(landing)
+            path = short_path(pipeline, row["path"])
             shown = {"path": path, "url": image_link(path), "resized": row["resized"].removeprefix(resized)}
             choices = [(item["tag"], item["probability"]) for item in row["predictions"][:_CHOICES]]
             found.setdefault(row["sha256"], row | shown | {"choices": choices})

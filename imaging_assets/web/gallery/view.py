@@ -33,6 +33,7 @@ FACETS: Mapping[str, str] = {
     "has_text": "Has text",
     "status": "Fitted",
     "model_id": "Model",
+    "source": "Source",
     "day": "Day",
 }
 """Field to heading, in the order of the page; those that the index does not declare are left out."""

@@ -94,11 +94,11 @@ def test_an_unchanged_day_is_done(tmp_path: Path) -> None:
 def test_the_same_bytes_written_again_are_a_change_of_the_listing(tmp_path: Path) -> None:
     pipeline = a_pipeline(tmp_path)
     land(pipeline, some(1))
-    before = raw_inputs(Landing(pipeline).of_day(DAY))
+    before = raw_inputs(pipeline, Landing(pipeline).of_day(DAY))
 
     land(pipeline, some(1))
 
-    assert raw_inputs(Landing(pipeline).of_day(DAY)) != before
+    assert raw_inputs(pipeline, Landing(pipeline).of_day(DAY)) != before
 
 
 def test_an_empty_day_has_an_empty_inventory(tmp_path: Path) -> None:

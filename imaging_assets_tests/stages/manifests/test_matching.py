@@ -12,7 +12,7 @@ FOLDER = "landing/2026/03/02/"
 
 def an_index(*landed: tuple[str, str]) -> ImageIndex:
     """Of (path below the day, bytes' name) pairs."""
-    index = ImageIndex("landing")
+    index = ImageIndex(["landing"])
     index.add((FOLDER + name, content) for name, content in landed)
     return index
 
@@ -98,10 +98,10 @@ def test_days_may_be_added_one_after_the_other() -> None:
 
 
 def test_a_landing_place_of_another_name_is_known_by_it() -> None:
-    index = ImageIndex("in/box")
+    index = ImageIndex(["in/box"])
     index.add([("in/box/2026/03/02/a.jpg", "one")])
     assert index.match("in/box/2026/03/02/a.jpg") == index.match("2026/03/02/a.jpg") == index.match("A")
 
 
 def test_nothing_is_found_in_an_empty_index() -> None:
-    assert ImageIndex("landing").match("a.jpg").status == "unmatched"
+    assert ImageIndex(["landing"]).match("a.jpg").status == "unmatched"

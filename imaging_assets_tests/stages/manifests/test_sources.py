@@ -282,3 +282,46 @@ def test_two_sources_share_neither_name_nor_folder() -> None:
         Labels(sources=(LabelSource(name="a", folder="x"), LabelSource(name="b", folder="/x/")))
     with pytest.raises(ValidationError, match="two sources have the name 'a'"):
         Labels(sources=(LabelSource(name="a", folder="x"), LabelSource(name="a", folder="y")))
+
+
+def test_a_file_without_a_record_is_a_line_of_its_own_beside_others_that_speak(tmp_path: Path) -> None:
+    pipeline = a_pipeline(tmp_path)
+    a_day(pipeline, {"a.jpg": "a"})
+    write_labels(tmp_path, "x.csv", "a.jpg,cat\n")
+    write_labels(tmp_path, "empty.csv", "path,tags\n")
+    report = follow_labels(pipeline)
+    assert report.open_lines == (("labels/empty.csv", 0, "", "the file says nothing"),)
+    assert report.silent == ()
+
+
+def test_whatever_people_put_into_label_files_costs_its_own_line_and_is_told(tmp_path: Path) -> None:
+    pipeline = a_pipeline(tmp_path)
+    a_day(pipeline, {"a.jpg": "a", "=b.jpg": "b", "c,d.jpg": "c"})
+    a_day(pipeline, {"late.jpg": "late"}, "2026-03-05")
+    lines = [
+        "path,tags",
+        "a.jpg,🌼",
+        "=b.jpg,=1+1",
+        '"c,d.jpg","x, y"',
+        f"a.jpg,{'x' * 500}",
+        "http://[a.jpg,cat",
+        "late.jpg,far",
+    ]
+    put(pipeline, "labels/x.csv", "\n".join([*lines, "2026/03/02/late.jpg,cat", ",cat", "a.jpg,\0"]))
+    pipeline.store.write("labels/wrong.csv", "path,tags\na.jpg,müde\n".encode("cp1252"))
+    put(pipeline, "labels/y.json", coco(("gone.jpg", "cat")) | {"images": []})
+    report = follow_labels(pipeline)
+    told = {(file, line): reason for file, line, _, reason in report.open_lines}
+    assert told.pop(("labels/wrong.csv", 0)).startswith("labels/wrong.csv is not UTF-8 text (byte 17, line 2)")
+    assert told == {
+        ("labels/x.csv", 5): "tag of 500 characters, at most 128 allowed",
+        ("labels/x.csv", 6): "no landed image has this name",
+        ("labels/x.csv", 8): "no landed image has this name",
+        ("labels/x.csv", 9): "no image named",
+        ("labels/x.csv", 10): "the tag holds characters that are no text",
+        ("labels/y.json", 1): "the annotation's image 0 is not listed in the file",
+    }
+    for day in (DAY, "2026-03-05"):
+        tag(pipeline, day)
+    assert tags_of(pipeline) == {"a.jpg": ["🌼"], "=b.jpg": ["=1+1"], "c,d.jpg": ["x, y"]}
+    assert tags_of(pipeline, "2026-03-05") == {"late.jpg": ["far"]}

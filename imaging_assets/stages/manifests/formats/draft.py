@@ -16,6 +16,9 @@ MAX_TAG_CHARACTERS = 128
 
 _SHA256 = re.compile(r"(?:[0-9a-f]{64})?")
 _LONGEST_TEXT = 200
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+"""NUL and halves of characters, which JSON can spell and no table keeps."""
+_REPLACED = "\ufffd"
 
 Read = AnnotatedImage | RejectedLine
 """What a reader yields."""
@@ -41,19 +44,27 @@ class ImageDraft:
         self.path = clean_path(_text(path))
         self.sha256 = _text(sha256).strip().lower()
         self.in_pixels = in_pixels
-        self.width, self.height = _size(width), _size(height)
+        self.state_size(width, height)
         self.who = clean_tag(_text(who))
         self.when = _moment(when)
+        self._odd_time = "" if self.when else _text(when).strip()
         self.split = _text(split).strip()
         self._tags: set[str] = set()
         self._regions: list[Region] = []
         self._rejected: list[RejectedLine] = []
+
+    def state_size(self, width: object, height: object) -> None:
+        """The image's size as the file has it; what is no number of pixels is not known."""
+        self.width, self.height = _size(width), _size(height)
 
     def tag(self, text: object) -> str:
         """Note a tag; returns it as it is kept, or "" when it is refused or empty."""
         tag = clean_tag(_text(text))
         if len(tag) > MAX_TAG_CHARACTERS:
             self.refuse(tag, f"tag of {len(tag)} characters, at most {MAX_TAG_CHARACTERS} allowed")
+            return ""
+        if _REPLACED in tag:
+            self.refuse(tag, "the tag holds characters that are no text")
             return ""
         if tag:
             self._tags.add(tag)
@@ -62,7 +73,7 @@ class ImageDraft:
     def box(self, tag: object, left: object, top: object, width: object, height: object) -> None:
         """Note a box; one that is none is refused."""
         told = f"{_text(tag)} at {left}, {top}, {width}, {height}"
-        numbers = [_number(value) for value in (left, top, width, height)]
+        numbers = [number_of(value) for value in (left, top, width, height)]
         if None in numbers:
             self.refuse(told, "a box is four finite numbers")
             return
@@ -76,7 +87,7 @@ class ImageDraft:
 
     def corners(self, tag: object, left: object, top: object, right: object, bottom: object) -> None:
         """Note a box by two corners."""
-        x1, y1, x2, y2 = (_number(value) for value in (left, top, right, bottom))
+        x1, y1, x2, y2 = (number_of(value) for value in (left, top, right, bottom))
         if x1 is None or y1 is None or x2 is None or y2 is None:
             self.refuse(f"{_text(tag)} from {left}, {top} to {right}, {bottom}", "a box is four finite numbers")
         else:
@@ -84,7 +95,7 @@ class ImageDraft:
 
     def outline(self, tag: object, xs: Sequence[object], ys: Sequence[object]) -> None:
         """Note the box around points."""
-        across, down = [_number(x) for x in xs], [_number(y) for y in ys]
+        across, down = [number_of(x) for x in xs], [number_of(y) for y in ys]
         if len(across) != len(down) or not across or None in across or None in down:
             self.refuse(_text(tag), "an outline is pairs of finite numbers")
             return
@@ -93,7 +104,7 @@ class ImageDraft:
 
     def turned_box(self, tag: object, left: object, top: object, width: object, height: object, *, turn: float) -> None:
         """Note the upright box around one that is turned clockwise about its top-left corner, in degrees."""
-        x, y, w, h = (_number(value) for value in (left, top, width, height))
+        x, y, w, h = (number_of(value) for value in (left, top, width, height))
         if x is None or y is None or w is None or h is None or not turn:
             self.box(tag, left, top, width, height)
             return
@@ -103,7 +114,7 @@ class ImageDraft:
 
     def refuse(self, text: str, reason: str) -> None:
         """Note what cannot be used, and why."""
-        self._rejected.append(RejectedLine(self.line, text[:_LONGEST_TEXT], reason))
+        self._rejected.append(RejectedLine(self.line, _text(text)[:_LONGEST_TEXT], reason))
 
     def finish(self, text: str = "") -> Iterator[Read]:
         """The image and the refusals; `text` stands for the line where nothing of it can be used."""
@@ -113,6 +124,8 @@ class ImageDraft:
         elif not _SHA256.fullmatch(self.sha256):
             self.refuse(said, "the sha256 is not one: 64 hex digits expected")
         elif self._tags:
+            if self._odd_time:
+                self.refuse(self._odd_time, "a time that is not ISO (2026-11-19T12:30Z): the file's own counts for the line")
             yield AnnotatedImage(
                 line=self.line,
                 path=self.path,
@@ -146,7 +159,10 @@ def clean_path(text: str) -> str:
     if text.startswith("/data/local-files/?d="):
         return unquote(text.partition("?d=")[2])
     if "://" in text:
-        parts = urlsplit(text)
+        try:
+            parts = urlsplit(text)
+        except ValueError:  # brackets that hold no address
+            return text
         path = unquote(parts.path).lstrip("/")
         return path.partition("/paths/")[2] if parts.scheme == "azureml" and "/paths/" in path else path
     path = text.replace("\\", "/").removeprefix("./")
@@ -156,10 +172,12 @@ def clean_path(text: str) -> str:
 
 
 def _text(value: object) -> str:
-    return "" if value is None else str(value)
+    """As text that every table can hold."""
+    return "" if value is None else _NO_TEXT.sub(_REPLACED, str(value))
 
 
-def _number(value: object) -> float | None:
+def number_of(value: object) -> float | None:
+    """A finite number, of a number or text; None for anything else."""
     if not isinstance(value, int | float | str):
         return None
     try:
@@ -171,7 +189,7 @@ def _number(value: object) -> float | None:
 
 def _size(value: object) -> int | None:
     """Pixels: `640`, `640.0`, `640px`; nothing for 0, which some tools write for "unknown"."""
-    number = _number(_text(value).removesuffix("px"))
+    number = number_of(_text(value).removesuffix("px"))
     return int(number) if number is not None and number >= 1 else None
 
 

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from imaging_assets.records.manifests import RejectedLine
-from imaging_assets.stages.manifests.formats.draft import ImageDraft, Read
+from imaging_assets.stages.manifests.formats.draft import ImageDraft, Read, number_of
 from imaging_assets.stages.manifests.formats.label_file import LabelFile
-from imaging_assets.stages.manifests.formats.streams import json_items
+from imaging_assets.stages.manifests.formats.streams import json_items, objects_of
 
 _UPLOADED = re.compile(r"/?data/upload/(?:\d+/)?(?:[0-9a-f]{8}-)?(.+)")
 """Uploaded files get a folder and eight digits in front."""
@@ -36,7 +36,8 @@ def read(file: LabelFile) -> Iterator[Read]:
 
 
 def _read_task(record: int, task: dict[str, Any]) -> Iterator[Read]:
-    annotations = task.get("annotations", task.get("completions")) or []
+    annotations = task.get("annotations", task.get("completions"))
+    annotations = annotations if isinstance(annotations, list) else []
     named = _named(task["data"])
     if not annotations:
         yield RejectedLine(record, str(named["path"] or named["sha256"]), "the task is not annotated")
@@ -44,7 +45,7 @@ def _read_task(record: int, task: dict[str, Any]) -> Iterator[Read]:
         if not isinstance(annotation, dict) or annotation.get("was_cancelled"):
             yield RejectedLine(record, str(named["path"]), "the annotator skipped the task")
             continue
-        results = [result for result in annotation.get("result") or [] if isinstance(result, dict)]
+        results = objects_of(annotation.get("result"))
         size = next((result for result in results if result.get("original_width")), {})
         when = annotation.get("updated_at") or annotation.get("created_at")
         draft = ImageDraft(
@@ -83,13 +84,14 @@ def _read_shape(draft: ImageDraft, kind: str, tag: object, value: dict[str, Any]
     if kind == "rectanglelabels":
         whole = draft.width or 1, draft.height or 1  # a turn keeps angles only in pixels
         left, top, width, height = (_share(numbers[name]) for name in ("x", "y", "width", "height"))
-        turn = float(value.get("rotation") or 0)
+        turn = number_of(value.get("rotation")) or 0.0
         if not turn or left is None or top is None or width is None or height is None:
             draft.box(tag, left, top, width, height)
         else:
             _turned(draft, tag, (left, top, width, height), turn, whole)
     elif kind == "polygonlabels":
-        points = [point for point in value.get("points") or [] if isinstance(point, list) and len(point) == 2]
+        corners = value.get("points")
+        points = [point for point in corners if isinstance(point, list) and len(point) == 2] if isinstance(corners, list) else []
         draft.outline(tag, [_share(point[0]) for point in points], [_share(point[1]) for point in points])
     elif kind == "ellipselabels":
         x, y, across, down = (_share(numbers[name]) for name in ("x", "y", "radiusX", "radiusY"))
@@ -133,7 +135,7 @@ def _read_flat_value(draft: ImageDraft, value: object) -> None:
         elif isinstance(part, dict):
             kind = next((name for name in part if name.endswith("labels")), "")
             if kind and draft.width is None and part.get("original_width"):
-                draft.width, draft.height = int(part["original_width"]), int(part.get("original_height") or 0) or None
+                draft.state_size(part["original_width"], part.get("original_height"))
             _read_result(draft, {"type": kind, "value": part})
 
 
@@ -152,4 +154,5 @@ def _who(value: object) -> object:
 
 
 def _share(value: object) -> float | None:
-    return float(value) / 100 if isinstance(value, int | float) else None
+    number = number_of(value)
+    return None if number is None else number / 100

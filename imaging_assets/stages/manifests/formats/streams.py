@@ -53,6 +53,12 @@ def json_events(data: bytes) -> Iterator[tuple[str, Any]]:
         return
 
 
+def objects_of(value: object) -> list[dict[str, Any]]:
+    """The objects in a list, or among the values of an object; none of anything else."""
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [part for part in parts if isinstance(part, dict)]
+
+
 def json_lines(text: str) -> Iterator[tuple[int, Any]]:
     """Line number and value of each line that is not empty; the value is None where it is not JSON."""
     for number, line in enumerate(text.splitlines(), 1):

@@ -17,7 +17,7 @@ from imaging_assets.errors import LabelFileError
 from imaging_assets.records.manifests import RejectedLine
 from imaging_assets.stages.manifests.formats.draft import ImageDraft, Read
 from imaging_assets.stages.manifests.formats.label_file import LabelFile
-from imaging_assets.stages.manifests.formats.streams import decoded, json_pairs
+from imaging_assets.stages.manifests.formats.streams import decoded, json_pairs, objects_of
 
 CSV_HEADER = (
     "filename",
@@ -42,10 +42,8 @@ def read_json(file: LabelFile) -> Iterator[Read]:
         draft = ImageDraft(record, item["filename"], in_pixels=True)
         for tag in _tags(item.get("file_attributes"), named_only=True):
             draft.tag(tag)
-        regions = item.get("regions") or []
-        for region in regions.values() if isinstance(regions, dict) else regions:  # VIA 1 numbers them
-            if isinstance(region, dict):
-                _read_region(draft, region.get("shape_attributes"), region.get("region_attributes"))
+        for region in objects_of(item.get("regions")):  # VIA 1 numbers them
+            _read_region(draft, region.get("shape_attributes"), region.get("region_attributes"))
         yield from draft.finish()
 
 

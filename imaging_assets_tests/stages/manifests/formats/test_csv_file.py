@@ -250,6 +250,12 @@ def test_who_and_when_are_read() -> None:
     assert (statement.who, statement.when) == ("Anna", datetime(2026, 3, 2, 11, tzinfo=UTC))
 
 
+def test_a_time_that_cannot_be_read_is_told_and_the_label_stays() -> None:
+    (image,), (line,) = read("path,tags,when\na.jpg,x,20.11.2026\n")
+    assert (image.tags, image.when, line.line, line.text) == (("x",), None, 2, "20.11.2026")
+    assert "the file's own counts" in line.reason
+
+
 def test_lines_with_boxes_about_one_image_are_one_record() -> None:
     text = "path,label,xmin,ymin,xmax,ymax\na.jpg,cat,10,20,30,60\na.jpg,dog,0,0,5,5\nb.jpg,cat,1,1,2,2\n"
     (first, second), rejected = read(text)

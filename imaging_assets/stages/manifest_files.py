@@ -1,0 +1,71 @@
+"""The bytes of a manifest: Parquet with its version, its notes and a checksum of the whole file.
+
+Belongs here: rows to bytes and back, through migrations. Does not: names and places of manifests (`state.py`), columns (`tables.py`).
+"""
+
+import io
+from collections.abc import Mapping
+
+import polars as pl
+
+from imaging_assets.errors import ManifestCorruptError, ManifestTooNewError
+from imaging_assets.stages.digests import sha256_of
+from imaging_assets.stages.tables import Table
+
+_VERSION = "imaging_assets.version"
+_CHECKSUM = "imaging_assets.sha256"
+_NO_CHECKSUM = b"0" * 64
+
+
+def encode(frame: pl.DataFrame, table: Table, notes: Mapping[str, str]) -> bytes:
+    """The file of some rows."""
+    buffer = io.BytesIO()
+    metadata = {**notes, _VERSION: str(table.version), _CHECKSUM: _NO_CHECKSUM.decode()}
+    frame.write_parquet(buffer, compression="zstd", metadata=metadata)
+    data = buffer.getvalue()
+    before, _, after = _around_checksum(data)
+    return before + sha256_of(data).encode() + after
+
+
+def decode(data: bytes, table: Table, path: str) -> tuple[pl.DataFrame, dict[str, str]]:
+    """Rows and notes of a file, as of the table's version.
+
+    Raises:
+        ManifestCorruptError, ManifestTooNewError: The file cannot be used.
+    """
+    before, checksum, after = _around_checksum(data)
+    if checksum != sha256_of(before + _NO_CHECKSUM + after).encode():
+        # Polars must not see it: of some damage it makes an abort of the whole process.
+        raise _corrupt(path, "its bytes are not those that were written")
+    try:
+        notes = pl.read_parquet_metadata(io.BytesIO(data))
+        frame = pl.read_parquet(io.BytesIO(data))
+        version = int(notes[_VERSION])
+    except (pl.exceptions.PolarsError, OSError, KeyError, ValueError) as error:
+        raise _corrupt(path, str(error)) from error
+    if version > table.version:
+        raise ManifestTooNewError(
+            f"{path} was written by a later release (version {version} of {table.asset}, this one knows {table.version}). "
+            "Upgrade imaging-assets."
+        )
+    for step in range(version, table.version):
+        frame = table.migrations[step](frame)
+    try:
+        frame = table.frame(frame)
+    except pl.exceptions.PolarsError as error:
+        raise _corrupt(path, str(error)) from error
+    return frame, {name: value for name, value in notes.items() if name not in (_VERSION, _CHECKSUM, "ARROW:schema")}
+
+
+def _around_checksum(data: bytes) -> tuple[bytes, bytes, bytes]:
+    """What comes before a manifest's checksum, the checksum (b"" where there is none), what comes after."""
+    place = data.rfind(_CHECKSUM.encode())
+    if place < 0:
+        return data, b"", b""
+    start = place + len(_CHECKSUM) + 2  # Parquet puts the kind and the length of the value between
+    end = start + len(_NO_CHECKSUM)
+    return data[:start], data[start:end], data[end:]
+
+
+def _corrupt(path: str, why: str) -> ManifestCorruptError:
+    return ManifestCorruptError(f"{path} cannot be read as a manifest ({why}). Delete it and run its day again.")
