@@ -18,9 +18,11 @@ from imaging_assets.errors import SettingsError
 from imaging_assets.settings import Settings
 from imaging_assets.stages.digests import sha256_of
 from imaging_assets_tests.builders import DAY, a_picture, a_pipeline, land, run_chain
-from imaging_assets_tests.contracts.dask_cluster import DaskCluster
+from imaging_assets_tests.contracts.dask_cluster import CountingRelay, DaskCluster
 
 FEW = 6
+MOST_PER_TASK = 20_000
+"""Bytes."""
 ASSETS = ("resized_images", "image_vectors", "image_tags", "tagged_manifests", "predictions")
 SECRET = "xq7-never-to-be-seen"
 
@@ -144,3 +146,13 @@ def test_a_day_on_a_cluster_whose_worker_is_killed_ends_the_same(tmp_path: Path)
         killer.join()
 
     assert killed == a_day(tmp_path / "calm", many, resize=resize)
+
+
+@pytest.mark.slow
+def test_no_image_passes_the_scheduler(tmp_path: Path) -> None:
+    many = {f"{number}.bmp": a_picture(number, (800, 600), "BMP") for number in range(24)}
+    with DaskCluster(folder=tmp_path) as cluster, CountingRelay(cluster.address) as relay:
+        a_day(tmp_path / "day", many, executor={"kind": "dask", "address": relay.address})
+
+    tasks = 3 * len(many)  # an image is resized, looked at for tags, and, a batch at a time, scored
+    assert 0 < relay.bytes < tasks * MOST_PER_TASK < sum(map(len, many.values())) / 20

@@ -5,6 +5,7 @@ Another implementation joins by a line in `BUILDERS`; tasks are module-level fun
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -144,6 +145,13 @@ def test_nobody_at_dasks_address_is_a_setting_to_correct() -> None:
         list(DaskExecutor(address, seconds=0.5).map(squared, [1]))
 
 
+def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+
+    with pytest.raises(SettingsError, match=r"Install imaging-assets\[dask\], here and on the workers"):
+        list(DaskExecutor("tcp://nowhere:1").map(squared, [1]))
+
+
 @pytest.mark.slow
 def test_a_cluster_without_workers_is_said() -> None:
     with DaskCluster(workers=0) as cluster, pytest.raises(SettingsError, match="named no worker within 1 s"):
@@ -157,6 +165,31 @@ def test_a_killed_dask_worker_changes_no_result(tmp_path: Path) -> None:
 
     assert results == list(range(20))
     assert (tmp_path / "died").exists()
+
+
+@pytest.mark.slow
+def test_a_run_does_not_wait_for_ever_when_all_dask_workers_left(tmp_path: Path) -> None:
+    with DaskCluster() as cluster, pytest.raises(WorkerLostError, match=r"kept.*named no worker within 1 s\. Start workers"):
+        list(DaskExecutor(cluster.address, seconds=1).map(partial(die_once, tmp_path / "died"), range(20)))
+
+
+@pytest.mark.slow
+def test_a_task_that_kills_every_dask_worker_is_given_up() -> None:
+    with DaskCluster(nannies=True) as cluster:
+        results = DaskExecutor(cluster.address).map(die_of_seven, range(20))
+        with pytest.raises(WorkerLostError, match=r"lost a task for good .*KilledWorker"):
+            list(results)
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_goes_away_is_said() -> None:
+    with DaskCluster() as cluster:
+        results = DaskExecutor(cluster.address, seconds=1).map(squared, range(1_000))
+        next(results)
+        assert cluster.scheduler
+        cluster.scheduler.kill()
+        with pytest.raises(WorkerLostError, match="kept"):
+            list(results)
 
 
 def test_threads_work_side_by_side() -> None:
