@@ -9,7 +9,7 @@ it shall build no pipeline.
 import pickle
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Any, Generic
 
 from typing_extensions import override
@@ -44,19 +44,20 @@ class DaskExecutor(Executor):
         sent = pickle.dumps(task)
 
         def hand_out(item: Item) -> "_Handed[Result]":
-            return _Handed(executor.submit(_work, sent, pickle.dumps(item)), self._count_threads)
+            return _Handed(executor.submit(_work, sent, pickle.dumps(item)), partial(self._count_threads, client))
 
         try:
-            yield from in_order(hand_out, items, 2 * self._count_threads())
+            yield from in_order(hand_out, items, 2 * self._count_threads(client))
         except _lost() as error:
             raise WorkerLostError(
                 f"The Dask cluster at {self.address} lost a task for good ({error!r}). Finished batches are "
                 "kept: look at the logs of its workers (memory?), then run the day again."
             ) from error
 
-    def _count_threads(self) -> int:
+    def _count_threads(self, client: "Client") -> int:
         """Of all workers; waits for the first one."""
-        client = _client(self.address, self.seconds)
+        if client.status == "closed":
+            raise SettingsError(f"The Dask scheduler at {self.address} went away. Start the cluster again.")
         try:
             client.wait_for_workers(1, timeout=self.seconds)
             return sum(client.nthreads().values())  # type: ignore[no-untyped-call]
@@ -101,9 +102,17 @@ def _task(sent: bytes) -> Callable[[Any], Any]:
     return task
 
 
-@cache
 def _client(address: str, seconds: float) -> "Client":
-    """One connection per process; it finds back to a scheduler that was restarted."""
+    """One connection per process, made again when its scheduler had gone away."""
+    client = _connected(address, seconds)
+    if client.status == "closed":
+        _connected.cache_clear()
+        return _connected(address, seconds)
+    return client
+
+
+@cache
+def _connected(address: str, seconds: float) -> "Client":
     try:
         from distributed import Client  # noqa: PLC0415 - of an extra
     except ImportError as error:

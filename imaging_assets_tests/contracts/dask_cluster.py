@@ -48,7 +48,8 @@ class DaskCluster:
         for _ in range(self._wanted):
             self.add_worker()
         with Client(self.address, timeout=120, set_as_default=False) as client:  # type: ignore[no-untyped-call]
-            client.wait_for_workers(self._wanted, timeout=120)
+            if self._wanted:
+                client.wait_for_workers(self._wanted, timeout=120)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -93,6 +94,7 @@ class CountingRelay:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._listening.shutdown(socket.SHUT_RDWR)  # or it would go on accepting
         self._listening.close()
 
     def _accept(self) -> None:
