@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from imaging_assets.analyzers import build_embedder, plan
-from imaging_assets.errors import SettingsError
 from imaging_assets.policies import InsightStep
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.ports.catalog import Catalog
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from imaging_assets.azure.credentials import StorageAccount
     from imaging_assets.azure.data_assets import DataAssets
     from imaging_assets.azure.event_queue import StorageEventQueue
+    from imaging_assets.azure.search_pipeline import SearchPipeline
     from imaging_assets.ports.analyzer import ImageAnalyzer, ImageEmbedder
     from imaging_assets.ports.checks import Finding
 
@@ -185,14 +185,17 @@ def portal(settings: Settings, store: BlobStore) -> Portal:
 
 
 def data_assets(workspace: str) -> "DataAssets":
-    """Data assets of an Azure ML workspace (`SUBSCRIPTION/RESOURCE-GROUP/NAME`), whatever the profile; makes no call.
-
-    Raises:
-        SettingsError: The workspace is not named so, or the extra `aml` is missing.
-    """
+    """Data assets of an Azure ML workspace (`SUBSCRIPTION/RESOURCE-GROUP/NAME`), whatever the profile; may raise SettingsError, no call."""
     from imaging_assets.azure import credentials, data_assets  # noqa: PLC0415
 
     return data_assets.connect(workspace, credentials.identity())
+
+
+def search_pipeline(settings: Settings) -> "SearchPipeline":
+    """Pull mode, whatever the profile; raises SettingsError for what is not named, makes no call."""
+    from imaging_assets.azure.pipeline_connection import connect  # noqa: PLC0415
+
+    return connect(settings.azure, settings.search_pipeline, settings.places, settings.serve)
 
 
 def _embedded_store_and_index(settings: Settings, embedder: "ImageEmbedder") -> tuple[BlobStore, SearchIndex]:
@@ -235,17 +238,12 @@ def azure_index(settings: Settings, store: BlobStore, embedder: "ImageEmbedder",
     Raises:
         SettingsError: The service is not named.
     """
-    from imaging_assets.azure.credentials import search_credential  # noqa: PLC0415
+    from imaging_assets.azure.credentials import search_credential, search_endpoint  # noqa: PLC0415
     from imaging_assets.azure.search_index import AzureAISearchIndex  # noqa: PLC0415
 
     azure = settings.azure
-    if not azure.search_endpoint:
-        raise SettingsError(
-            "Profile azure needs a search service. Set azure.search_endpoint (IMAGING_AZURE__SEARCH_ENDPOINT) to "
-            "https://<service>.search.windows.net."
-        )
     return AzureAISearchIndex(
-        azure.search_endpoint.rstrip("/"),
+        search_endpoint(azure),
         search_credential(azure),
         alias=azure.search_alias,
         store=store,

@@ -37,6 +37,7 @@ from imaging_assets.policies import (
     Resize,
     Review,
     Rollout,
+    SearchPipeline,
     Sensors,
     Serve,
     Training,
@@ -87,6 +88,7 @@ class Settings(BaseSettings):
     insights: Insights = Insights()
     vision: Vision = Vision()
     catalog: Catalog = Catalog()
+    search_pipeline: SearchPipeline = SearchPipeline()
     labels: Labels = Labels()
     training: Training = Training()
     rollout: Rollout = Rollout()

@@ -8,13 +8,14 @@ import pickle
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from imaging_assets.backends import build
+from imaging_assets.backends import build, create_store
 from imaging_assets.errors import SettingsError
+from imaging_assets.rehearsals import rehearse
 from imaging_assets.settings import Settings
 from imaging_assets.stages.digests import sha256_of
 from imaging_assets_tests.builders import DAY, a_picture, a_pipeline, land, run_chain
@@ -124,6 +125,18 @@ def test_a_worker_of_another_release_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(SettingsError, match=r"A worker has imaging-assets .*, the run 0\.0\.0"):
         build_again("0.0.0", settings)
+
+
+def test_a_rehearsal_and_ports_that_were_replaced_stay_in_this_process(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, executor={"kind": "dask", "address": "tcp://nowhere:1"})
+    create_store(settings)
+    pipeline = build(settings)
+    assert pipeline.executor is not pipeline.threads
+
+    for other in (replace(pipeline, predictor=pipeline.predictor), rehearse(settings).pipeline):
+        assert other.executor is other.threads
+        with pytest.raises(pickle.PicklingError, match="known to this process only"):
+            pickle.dumps(other)
 
 
 @pytest.mark.slow

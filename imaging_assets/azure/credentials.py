@@ -111,6 +111,20 @@ def _queue_url(azure: Azure, blob_url: str) -> str:
     return (azure.queue_url or beside).rstrip("/")
 
 
+def search_endpoint(azure: Azure) -> str:
+    """Address of the search service.
+
+    Raises:
+        SettingsError: None is named.
+    """
+    if not azure.search_endpoint:
+        raise SettingsError(
+            "There is no search service. Set azure.search_endpoint (IMAGING_AZURE__SEARCH_ENDPOINT) to "
+            "https://<service>.search.windows.net."
+        )
+    return azure.search_endpoint.rstrip("/")
+
+
 def search_credential(azure: Azure) -> AzureKeyCredential | TokenCredential:
     """What opens the search service: its key, or the identity."""
     return AzureKeyCredential(azure.search_key.get_secret_value()) if azure.search_key else identity()

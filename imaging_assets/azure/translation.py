@@ -122,6 +122,21 @@ def search_errors(doing: str, endpoint: str) -> Iterator[None]:
         raise kind(f"Cannot {doing} at {endpoint}: {said(error)}. {_search_remedy(error, status)}") from None
 
 
+@contextmanager
+def pipeline_errors(doing: str, endpoint: str) -> Iterator[None]:
+    """Raise what the search service says about data sources, skillsets and indexers as a `SearchIndexError`."""
+    try:
+        yield
+    except AzureError as error:
+        status = status_of(error)
+        remedy = _search_remedy(error, status)
+        if status == 412:
+            remedy = "Somebody else changed it meanwhile; apply again."
+        elif status in (400, 404, 409):
+            remedy = "Mend what it names in the settings of search_pipeline, then apply again."
+        raise SearchIndexError(f"Cannot {doing} at {endpoint}: {said(error)}. {remedy}") from None
+
+
 def _search_remedy(error: AzureError, status: int | None) -> str:
     if isinstance(error, ClientAuthenticationError) or status in (401, 403):
         return (

@@ -16,6 +16,7 @@ from imaging_assets.cli.foresight import doctor, plan
 from imaging_assets.cli.leaving import checkout, export
 from imaging_assets.cli.output import Session, complain
 from imaging_assets.cli.pull_labels import pull
+from imaging_assets.cli.pull_mode import pull_mode
 from imaging_assets.errors import ConsentRequiredError, ImagingError, QueryError, SettingsError, UsageError
 
 OK, FAILED, USAGE, NEEDS_CONSENT = 0, 1, 2, 3
@@ -34,6 +35,8 @@ app = typer.Typer(
 
 review_app = typer.Typer(help="What people should look at next.", no_args_is_help=True)
 app.add_typer(review_app, name="review")
+
+app.add_typer(pull_mode, name="search-pipeline")
 
 insight_commands.register(app)
 

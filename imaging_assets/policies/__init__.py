@@ -10,7 +10,7 @@ from imaging_assets.policies.insights import Insights, InsightStep
 from imaging_assets.policies.manifests import LABEL_COLUMNS, LabelFormat, Labels, LabelSource
 from imaging_assets.policies.models import Review, Rollout, Training
 from imaging_assets.policies.prices import Prices
-from imaging_assets.policies.search import Catalog
+from imaging_assets.policies.search import Catalog, SearchPipeline
 from imaging_assets.policies.sensors import Alerts, Sensors
 from imaging_assets.policies.web import Serve
 
@@ -36,6 +36,7 @@ __all__ = [
     "Resize",
     "Review",
     "Rollout",
+    "SearchPipeline",
     "Sensors",
     "Serve",
     "Training",

@@ -8,10 +8,17 @@ import json
 from collections.abc import Iterable, Iterator
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 DIGEST_LENGTH = 16
 """Hex digits: 64 bits tell apart the states of one day without trouble."""
+
+SUMS = 2**256
+"""Sums of digests are kept below."""
+
+Prefixes = npt.NDArray[np.uint64]
+"""First bits of digests."""
 
 _SLICE = 65_536
 _ESCAPED = r'["\\\x00-\x1f]'
@@ -34,9 +41,34 @@ def rows_digest(frame: pl.DataFrame, leave_out: Iterable[str] = ()) -> str:
     return hasher.hexdigest()[:DIGEST_LENGTH]
 
 
+def rows_sum(frame: pl.DataFrame, leave_out: Iterable[str] = ()) -> int:
+    """Sum of the digests of the rows: the same in whatever order, and parts of a table have sums that add up to its own."""
+    rows = frame.select(pl.exclude(*leave_out)).iter_rows()
+    return sum(_number(json.dumps(row, ensure_ascii=False, separators=(",", ":"), default=str)) for row in rows) % SUMS
+
+
+def texts_sum(texts: Iterable[str]) -> int:
+    """The same of texts."""
+    return sum(map(_number, texts)) % SUMS
+
+
 def sha256_of(data: bytes) -> str:
     """Hex sha256 of bytes: an image's identity."""
     return hashlib.sha256(data).hexdigest()
+
+
+def first_bits(digests: pl.Series) -> Prefixes:
+    """The first 64 bits of sha256 digests."""
+    digits = digests.str.head(16).str.join("").item()
+    return np.frombuffer(bytes.fromhex(digits), dtype=">u8").astype("<u8")
+
+
+def among(ours: Prefixes, others: Prefixes) -> npt.NDArray[np.bool_]:
+    """Which of ours are among the others, which are sorted."""
+    if not len(others):
+        return np.zeros(len(ours), dtype=bool)
+    found: npt.NDArray[np.bool_] = others[np.searchsorted(others, ours).clip(max=len(others) - 1)] == ours
+    return found
 
 
 def _column_bytes(column: pl.Series) -> Iterator[bytes]:
@@ -67,6 +99,10 @@ def _json_values(values: pl.Series) -> str:
 
 def _is_plain(values: pl.Series) -> bool:
     return values.dtype == pl.String() and not values.null_count() and not values.str.contains(_ESCAPED).any()
+
+
+def _number(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest())
 
 
 def _short(data: bytes) -> str:

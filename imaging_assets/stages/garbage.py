@@ -4,8 +4,8 @@ Belongs here: the rule. Does not: deleting (`cli/upkeep.py`). Landing place and 
 
 Garbage is a resized image or thumbnail that no manifest of any day names, a crop of an image that no day holds or that is older than
 `insights.crop_days`, the journal of a run that never continued, and a training set that neither is one of the newest nor was trained on
-(each holds all days before it); each only when last written before the given moment, for a run under way writes its blobs before its
-manifest.
+(each holds all days before it), and a part of such a set that no standing one names; each only when last written before the given moment,
+for a run under way writes its blobs before its manifest.
 """
 
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from imaging_assets.records.images import BlobInfo
 from imaging_assets.stages.models.registry import now_utc
+from imaging_assets.stages.parts import folder_of_parts
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.tables import RESIZED_IMAGES, TRAINING_ITERATIONS, TRAINING_SETS
 
@@ -46,10 +47,22 @@ def _unreferenced(pipeline: Pipeline) -> Iterator[BlobInfo]:
     for place in (places.resized, places.thumbnails):
         yield from (blob for blob in store.list_blobs(f"{place}/") if blob.path not in named)
     yield from _old_training_sets(pipeline)
+    yield from _parts_of_none(pipeline)
     crops = store.list_blobs(f"{places.crops}/")
     yield from (blob for blob in crops if blob.path.rpartition("/")[2].partition("-")[0] not in held)
     for asset in store.list_folders(f"{places.manifests}/"):
         yield from store.list_blobs(f"{places.manifests}/{asset}/_journal/")
+
+
+def _parts_of_none(pipeline: Pipeline) -> Iterator[BlobInfo]:
+    """Parts that no training set names; those of a set that goes now are left for the next time."""
+    parts = list(pipeline.store.list_blobs(folder_of_parts(pipeline.places.manifests, TRAINING_SETS)))
+    named: set[str] = set()
+    for manifests in pipeline.manifests.standing(TRAINING_SETS.asset).values():
+        for manifest in manifests:
+            frame, _ = pipeline.manifests.read_index(manifest, TRAINING_SETS)
+            named |= {*frame["file"]} if "file" in frame.columns else set()
+    yield from (blob for blob in parts if blob.path not in named)
 
 
 def _old_training_sets(pipeline: Pipeline) -> Iterator[BlobInfo]:

@@ -28,7 +28,7 @@ def encode(frame: pl.DataFrame, table: Table, notes: Mapping[str, str]) -> bytes
 
 
 def decode(data: bytes, table: Table, path: str) -> tuple[pl.DataFrame, dict[str, str]]:
-    """Rows and notes of a file, as of the table's version.
+    """Rows and notes of a file, as of the table's version; of a table in parts perhaps those of its index.
 
     Raises:
         ManifestCorruptError, ManifestTooNewError: The file cannot be used.
@@ -39,8 +39,10 @@ def decode(data: bytes, table: Table, path: str) -> tuple[pl.DataFrame, dict[str
         raise _corrupt(path, "its bytes are not those that were written")
     try:
         notes = pl.read_parquet_metadata(io.BytesIO(data))
-        frame = pl.read_parquet(io.BytesIO(data))
         version = int(notes[_VERSION])
+        there = pl.read_parquet_schema(io.BytesIO(data)).keys()
+        table = table.index if table.index and there == table.index.columns.keys() else table
+        frame = pl.read_parquet(io.BytesIO(data), columns=list(table.columns) if version == table.version else None)
     except (pl.exceptions.PolarsError, OSError, KeyError, ValueError) as error:
         raise _corrupt(path, str(error)) from error
     if version > table.version:

@@ -90,12 +90,11 @@ def documents_of_day(pipeline: Pipeline, sources: DaySources) -> dict[str, Docum
     """Documents of a day by key."""
     read = pipeline.manifests.read
     predictions = read(sources.predictions, PREDICTIONS).filter((pl.col("rank") == 0) & (pl.col("error") == ""))
+    landed = read(sources.resized, RESIZED_IMAGES).filter(pl.col("status") != "quarantined")
     images = (
-        read(sources.resized, RESIZED_IMAGES)
-        .filter(pl.col("status") != "quarantined")
-        .join(read(sources.tagged, TAGGED_MANIFESTS).select("path", "tags", "label_source"), on="path", how="left")
+        landed.join(read(sources.tagged, TAGGED_MANIFESTS).select("path", "tags", "label_source"), on="path", how="left")
         .join(predictions.select("sha256", "tag", "probability", "model_id"), on="sha256", how="left")
-        .join(placed_images(pipeline), on="sha256", how="left")
+        .join(placed_images(pipeline, landed["sha256"]), on="sha256", how="left")
     )
     vectors, said = vectors_of(pipeline, sources.insights), what_steps_say(pipeline, sources.insights)
     documents = (

@@ -24,6 +24,7 @@ from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.records.images import BlobInfo
 from imaging_assets.stages.digests import DIGEST_LENGTH, digest, rows_digest
 from imaging_assets.stages.manifest_files import decode, encode
+from imaging_assets.stages.parts import Parts
 from imaging_assets.stages.tables import Table
 
 ALL = "all"
@@ -117,6 +118,7 @@ class Manifests:
     def __init__(self, store: BlobStore, folder: str = "manifests") -> None:
         self.store = store
         self.folder = folder
+        self.parts = Parts(store, folder)
 
     def standing(self, asset: str) -> dict[str, list[Manifest]]:
         """Manifests by key, oldest first. Usually one each; two after a crash or two runs at once."""
@@ -164,11 +166,20 @@ class Manifests:
 
     def read_with_notes(self, manifest: Manifest, table: Table) -> tuple[pl.DataFrame, dict[str, str]]:
         """The rows and the small facts kept beside them; raises as `read`."""
+        frame, notes = self.read_index(manifest, table)
+        return self.parts.whole(frame, table), notes
+
+    def read_index(self, manifest: Manifest, table: Table) -> tuple[pl.DataFrame, dict[str, str]]:
+        """As `read_with_notes`, but of a manifest in parts their index."""
         return decode(self.store.read(manifest.blob.path).data, table, manifest.blob.path)
 
-    def rows(self, draft: Draft) -> pl.DataFrame:
-        """The rows of a draft, or of the manifest that stands unchanged; raises as `read`."""
-        return self.read(self.find(draft.table.asset, draft.key), draft.table) if draft.frame is None else draft.frame
+    def rows(self, draft: Draft, *names: str) -> pl.DataFrame:
+        """The rows of a draft, or of the manifest that stands unchanged; some columns of them; raises as `read`."""
+        table = draft.table.narrowed(*names) if names else draft.table
+        if draft.frame is None:
+            return self.read(self.find(draft.table.asset, draft.key), table)
+        frame = self.parts.whole(draft.frame, table)
+        return frame.select(names) if names else frame
 
     def begin(self, table: Table, key: str, inputs: str) -> "Work":
         """Look at what stands for a key before a step works on it."""
@@ -180,7 +191,8 @@ class Manifests:
         if draft.frame is not None:
             inputs = draft.inputs if draft.complete else digest(draft.inputs, "incomplete")
             path = f"{self.folder}/{asset}/{draft.key}.{inputs}.{draft.rows}.parquet"
-            self.store.write(path, encode(draft.frame, draft.table, draft.notes))
+            table = self.parts.shape_of(draft.frame, draft.table)
+            self.store.write(path, encode(draft.frame, table, draft.notes))
         for manifest in draft.replaces:
             if manifest.blob.path != path:
                 self.store.delete(manifest.blob.path)
@@ -235,6 +247,10 @@ class Work:
         if not self.standing:
             return self.table.frame([]), {}
         return self.manifests.read_with_notes(self.standing[-1], self.table)
+
+    def draft_of_parts(self, index: pl.DataFrame, rows: str, notes: Mapping[str, str]) -> Draft:
+        """A manifest whose rows lie in parts that were written before; `rows` is the digest of all."""
+        return Draft(self.table, self.key, self.inputs, rows, index, self.standing, notes)
 
     def draft(
         self, rows: list[dict[str, object]] | pl.DataFrame, notes: Mapping[str, str] | None = None, *, complete: bool = True

@@ -5,7 +5,7 @@ Belongs here: names, types, keys and versions of tables. Does not: how they are 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -27,6 +27,7 @@ class Table:
         unsaid: Columns left out of it while every row has the value given here: one that was added later does not rename what stands.
         version: Raised with every change of columns.
         migrations: From version n to n + 1, for n = 1, 2, ...
+        index: Where the rows lie in parts (`parts.py`), the table that names these; it is read wherever a file has its columns.
     """
 
     asset: str
@@ -36,13 +37,19 @@ class Table:
     unsaid: Mapping[str, str] = field(default_factory=dict)
     version: int = 1
     migrations: Mapping[int, Migration] = field(default_factory=dict)
+    index: "Table | None" = None
 
     def frame(self, rows: list[dict[str, object]] | pl.DataFrame) -> pl.DataFrame:
         """Rows in declared order and types, sorted by key."""
         frame = rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(rows, schema=dict(self.columns))
         frame = frame.select(pl.col(name).cast(kind) for name, kind in self.columns.items())
-        in_order = len(self.key) == 1 and frame[self.key[0]].is_sorted()
+        in_order = not self.key or (len(self.key) == 1 and frame[self.key[0]].is_sorted())
         return frame if in_order else frame.sort(self.key)
+
+    def narrowed(self, *names: str) -> "Table":
+        """Some of the columns, to read no more than these; without the whole key, in whatever order."""
+        columns = {name: self.columns[name] for name in names}
+        return replace(self, columns=columns, key=self.key if columns.keys() >= set(self.key) else ())
 
     def left_out(self, frame: pl.DataFrame) -> list[str]:
         """Columns that the digest of these rows leaves out."""
@@ -136,10 +143,7 @@ LABEL_RECORDS = Table(
     version=2,
     migrations={
         1: lambda frame: frame.with_columns(
-            pl.lit(value=False).alias("in_pixels"),
-            pl.lit(None, INTEGER).alias("stated_width"),
-            pl.lit(None, INTEGER).alias("stated_height"),
-            pl.lit("").alias("who"),
+            in_pixels=False, stated_width=pl.lit(None, INTEGER), stated_height=pl.lit(None, INTEGER), who=pl.lit("")
         )
     },
 )
@@ -169,6 +173,20 @@ TAGGED_MANIFESTS = Table(
     migrations={1: lambda frame: frame.with_columns(pl.lit([], pl.List(TEXT)).alias("region_problems"))},
 )
 
+TRAINING_SET_INDEX = Table(
+    "training_sets",
+    {
+        "part": TEXT,  # the ten days in which its images were first seen
+        "file": TEXT,
+        "placed": pl.Binary(),  # the first 64 bits of the digests of its images
+        "excluded": pl.Binary(),  # the same, of those with conflicting labels
+        "summary": TEXT,  # JSON; see `manifests/set_parts.py`
+    },
+    key=("part",),
+    version=2,  # A release that knows no parts must not take it for an empty set.
+    migrations={1: lambda frame: frame},
+)
+
 TRAINING_SETS = Table(
     "training_sets",
     {
@@ -187,6 +205,7 @@ TRAINING_SETS = Table(
     key=("sha256",),
     # Where an image lies is nothing to a training.
     timeless=("stated_at", "sightings"),
+    index=TRAINING_SET_INDEX,
 )
 
 SPLITS = Table(
@@ -245,16 +264,10 @@ REVIEW_QUEUES = Table(
 )
 
 SEARCH_DOCUMENTS = Table(
-    "search_documents",
-    {"id": TEXT, "path": TEXT, "document": TEXT, "generation": TEXT, "error": TEXT},
-    key=("id",),
+    "search_documents", {"id": TEXT, "path": TEXT, "document": TEXT, "generation": TEXT, "error": TEXT}, key=("id",)
 )
 
-IMAGE_CATALOG = Table(
-    "image_catalog",
-    {"id": TEXT, "path": TEXT, "row": TEXT, "catalog_id": TEXT},
-    key=("id",),
-)
+IMAGE_CATALOG = Table("image_catalog", {"id": TEXT, "path": TEXT, "row": TEXT, "catalog_id": TEXT}, key=("id",))
 
 
 def image_vectors(dimensions: int) -> Table:

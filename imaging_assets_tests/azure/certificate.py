@@ -73,21 +73,26 @@ class Tokens:
     def get_token(self, *scopes: str, **_: Any) -> AccessToken:
         """A new one each time."""
         assert scopes == (f"{self.audience}/.default",)
-        now = time.time()
-        tenant = "11111111-1111-1111-1111-111111111111"
-        claims = {
-            "aud": self.audience,
-            "iss": f"https://sts.windows.net/{tenant}/",
-            "tid": tenant,
-            "oid": "22222222-2222-2222-2222-222222222222",
-            "nbf": now - 3600,
-            "iat": now - 3600,
-            "exp": now + self.lives,
-            "jti": len(self.given),
-        }
-        token = ".".join([_encoded({"alg": "none", "typ": "JWT"}), _encoded(claims), "c2lnbmF0dXJl"])
+        token = a_token(self.audience, self.lives, len(self.given))
         self.given.append(token)
-        return AccessToken(token, int(now + self.lives))
+        return AccessToken(token, int(time.time() + self.lives))
+
+
+def a_token(audience: str, lives: float, number: int = 0) -> str:
+    """A token for an audience that is good for so many seconds."""
+    now = time.time()
+    tenant = "11111111-1111-1111-1111-111111111111"
+    claims = {
+        "aud": audience,
+        "iss": f"https://sts.windows.net/{tenant}/",
+        "tid": tenant,
+        "oid": "22222222-2222-2222-2222-222222222222",
+        "nbf": now - 3600,
+        "iat": now - 3600,
+        "exp": now + lives,
+        "jti": number,
+    }
+    return ".".join([_encoded({"alg": "none", "typ": "JWT"}), _encoded(claims), "c2lnbmF0dXJl"])
 
 
 def _encoded(value: object) -> str:

@@ -16,6 +16,7 @@ from imaging_assets.settings import load_settings
 from imaging_assets.stages.images.raw import leave_marker
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets_tests.azure.azurite import a_name, azurite, connection_string
+from imaging_assets_tests.azure.certificate import Certificate
 from imaging_assets_tests.azure.custom_vision_server import CustomVisionServer
 from imaging_assets_tests.azure.search_server.server import ADMIN_KEY, SearchServer, a_search_server
 from imaging_assets_tests.builders import DAY
@@ -45,9 +46,16 @@ class Services:
 
 
 @contextmanager
-def a_set_of_services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
-    """Services of one test; Custom Vision trains and predicts."""
-    with a_search_server() as search, CustomVisionServer() as vision:
+def a_set_of_services(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, certificate: Certificate | None = None, **chosen: str
+) -> Iterator[Services]:
+    """Services of one test; Custom Vision trains and predicts.
+
+    Args:
+        certificate: Search speaks HTTPS with it.
+        chosen: Further variables without `IMAGING_`.
+    """
+    with a_search_server(certificate) as search, CustomVisionServer() as vision:
         container = a_name()
         variables = {
             "PROFILE": "azure",
@@ -66,6 +74,7 @@ def a_set_of_services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
             "CUSTOM_VISION__POLL_SECONDS": "0.1",
             "PRICES__CUSTOM_VISION_1000_UPLOADS": "2",
             "PRICES__CUSTOM_VISION_1000_PREDICTIONS": "4",
+            **chosen,
         }
         for name, value in variables.items():
             monkeypatch.setenv(f"IMAGING_{name}", value)

@@ -3,7 +3,9 @@
 import base64
 import json
 import logging
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,12 +19,14 @@ from imaging_assets.policies import Azure
 from imaging_assets.records.search import Condition, SearchQuery
 from imaging_assets.settings import Settings
 from imaging_assets.stages.days import Days
-from imaging_assets_tests.azure.azurite import KEY, a_sas, azurite, connection_string
+from imaging_assets_tests.azure.azurite import KEY, a_sas, azurite, connection_string, start
+from imaging_assets_tests.azure.certificate import a_certificate, a_token
 from imaging_assets_tests.azure.deployment import Deployment, a_deployment
+from imaging_assets_tests.azure.managed_identity import HEADER, a_managed_identity
 from imaging_assets_tests.azure.search_server.server import ADMIN_KEY
-from imaging_assets_tests.azure.services import a_set_of_services
+from imaging_assets_tests.azure.services import Services, a_set_of_services
 from imaging_assets_tests.builders import DAY, a_picture, land, state_labels
-from imaging_assets_tests.cli.command_line import call_cli
+from imaging_assets_tests.cli.command_line import Done, call_cli
 from imaging_assets_tests.defs.in_process import EVERYTHING, a_history, a_short_history, errors_of, metadata_of
 from imaging_assets_tests.embedded.pictures import plain
 
@@ -158,8 +162,7 @@ def test_no_secret_reaches_logs_metadata_errors_manifests_or_the_index(
 
     signature = sas.partition("sig=")[2].partition("&")[0]
     secrets = [KEY, WRONG_KEY, ADMIN_KEY, wrong, sas, signature]
-    forms = {form for secret in secrets for form in all_forms(secret)}
-    assert {where for where, text in texts.items() if any(form in text for form in forms)} == set()
+    assert where_found(secrets, texts) == set()
 
 
 def test_inside_dagster_the_client_signs_as_the_process_and_shows_no_key() -> None:
@@ -180,9 +183,7 @@ def test_no_secret_is_left_by_a_whole_run_with_custom_vision_its_plan_its_doctor
     caplog.set_level(logging.DEBUG)
     wrong = {name: f"wrong-{name.lower()}-that-is-secret-0123456789" for name in ("SEARCH", "TRAINING", "PREDICTION")}
     with a_set_of_services(tmp_path, monkeypatch) as services:
-        pictures = dict(enumerate(plain(["red", "blue"], 12)))
-        land(services.pipeline, {f"{number}.jpg": picture.data for number, picture in pictures.items()})
-        state_labels(services.pipeline, {f"{DAY.replace('-', '/')}/{n}.jpg": picture.tags[0] for n, picture in pictures.items()})
+        land_plain(services)
         said = [call_cli(tmp_path, *words) for words in (["plan"], ["run"], ["doctor"], ["plan", "--json"], ["run", "--json"])]
         assert [done.code for done in said] == [0] * 5
         land(services.pipeline, {"new.jpg": a_picture(997, (160, 120))})
@@ -191,18 +192,98 @@ def test_no_secret_is_left_by_a_whole_run_with_custom_vision_its_plan_its_doctor
         monkeypatch.setenv("IMAGING_CUSTOM_VISION__PREDICTION_KEY", wrong["PREDICTION"])
         failing = [call_cli(tmp_path, *words) for words in (["doctor", "--json"], ["run"])]
         assert [done.code for done in failing] == [1, 1]
-        texts = {f"output {n}": done.out + done.err for n, done in enumerate([*said, *failing])} | {"logs": caplog.text}
-        texts |= {str(path): path.read_bytes().decode("latin-1") for path in tmp_path.rglob("*") if path.is_file()}
-        for blob in services.pipeline.store.list_blobs():
-            if not blob.path.startswith("landing/"):
-                texts[blob.path] = services.pipeline.store.read(blob.path).data.decode("latin-1")
-        indexes = services.search.service.indexes.values()
-        texts |= {index.definition["name"]: json.dumps([index.definition, index.documents]) for index in indexes}
+        texts = all_texts(services, tmp_path, [*said, *failing], caplog.text)
         keys = [KEY, ADMIN_KEY, services.vision.training_key, services.vision.prediction_key, *wrong.values()]
+    assert where_found(keys, texts) == set()
+
+
+@pytest.mark.slow
+def test_no_token_is_left_by_a_whole_run_as_an_identity_its_plan_its_doctor_and_its_failures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    given: list[str] = []
+    lives = [3600.0]
+
+    def token_for(resource: str) -> str:
+        given.append(a_token(resource, lives[0], len(given)))
+        return given[-1]
+
+    home = tmp_path / "work"
+    home.mkdir()
+    certificate = a_certificate(tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate.certificate))
+    options = ("--oauth", "basic", "--cert", str(certificate.certificate), "--key", str(certificate.key))
+    account, _ = start(*options, scheme="https")
+    keyless = dict.fromkeys(("AZURE__CONNECTION_STRING", "AZURE__SEARCH_KEY"), "")
+    keyless |= dict.fromkeys(("CUSTOM_VISION__TRAINING_KEY", "CUSTOM_VISION__PREDICTION_KEY"), "")
+    with a_managed_identity(token_for) as (variables, asked):
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        identity.cache_clear()
+        with a_set_of_services(home, monkeypatch, certificate, AZURE__ACCOUNT_URL=account, **keyless) as services:
+            services.vision.valid_tokens = Valid(given, "https://cognitiveservices.azure.com")  # type: ignore[assignment]
+            land_plain(services)
+            said = [call_cli(home, *words) for words in (["plan"], ["run"], ["doctor"], ["run", "--json"])]
+            assert [done.code for done in said] == [0] * 4, [done.err for done in said]
+            texts = all_texts(services, home, said, "")
+            land(services.pipeline, {"new.jpg": a_picture(997, (160, 120))})
+            lives[0] = -60.0  # whoever asks from now on is refused
+            identity.cache_clear()
+            failing = [call_cli(home, *words) for words in (["doctor", "--json"], ["run"], ["plan"])]
+            assert [done.code for done in failing] == [1] * 3
+            texts |= {f"failed output {n}": done.out + done.err for n, done in enumerate(failing)}
+            texts |= files_below(home) | {"logs": caplog.text}
+    identity.cache_clear()
+    resources = {"https://storage.azure.com", "https://search.azure.com", "https://cognitiveservices.azure.com"}
+    assert set(asked) == resources
+    claims = [token.split(".")[1] for token in given]
+    assert where_found(claims, {"a log": f"Authorization: Bearer {given[-1]}", "nothing": caplog.messages[0]}) == {"a log"}
+    assert where_found([HEADER, *given, *claims, *(claim[:40] for claim in claims)], texts) == set()
+
+
+@dataclass
+class Valid:
+    """Tokens for one audience that were given."""
+
+    given: list[str]
+    audience: str
+
+    def __contains__(self, token: object) -> bool:
+        claims = str(token).split(".")[1] if token in self.given else "e30"
+        told = json.loads(base64.urlsafe_b64decode(claims + "=="))
+        return bool(told.get("aud") == self.audience and told["exp"] > time.time())
+
+
+def land_plain(services: Services) -> None:
+    """A labelled day of plain pictures."""
+    pictures = dict(enumerate(plain(["red", "blue"], 12)))
+    land(services.pipeline, {f"{number}.jpg": picture.data for number, picture in pictures.items()})
+    state_labels(services.pipeline, {f"{DAY.replace('-', '/')}/{n}.jpg": picture.tags[0] for n, picture in pictures.items()})
+
+
+def all_texts(services: Services, home: Path, outputs: Sequence[Done], logs: str) -> dict[str, str]:
+    """All that a run leaves: by where it is."""
+    texts = {f"output {n}": done.out + done.err for n, done in enumerate(outputs)} | {"logs": logs} | files_below(home)
+    for blob in services.pipeline.store.list_blobs():
+        if not blob.path.startswith("landing/"):
+            texts[blob.path] = services.pipeline.store.read(blob.path).data.decode("latin-1")
+    indexes = services.search.service.indexes.values()
+    texts |= {index.definition["name"]: json.dumps([index.definition, index.documents]) for index in indexes}
     assert len(texts) > 100
     assert any(".db" in where for where in texts)  # Dagster's history is among them
-    forms = {form for secret in keys for form in all_forms(secret)}
-    assert {where for where, text in texts.items() if any(form in text for form in forms)} == set()
+    return texts
+
+
+def files_below(folder: Path) -> dict[str, str]:
+    """Their bytes, Dagster's history among them."""
+    return {str(path): path.read_bytes().decode("latin-1") for path in folder.rglob("*") if path.is_file()}
+
+
+def where_found(secrets: Iterable[str], texts: Mapping[str, str]) -> set[str]:
+    """Where any form of any secret stands."""
+    forms = {form for secret in secrets for form in all_forms(secret)}
+    return {where for where, text in texts.items() if any(form in text for form in forms)}
 
 
 def all_forms(secret: str) -> set[str]:

@@ -56,6 +56,7 @@ LATER_DAYS = (
     ("after write manifest of search_documents", 1),
     ("after write catalogue", 1),
     ("before drop manifest of image_catalog", 1),
+    ("after write manifest of training_sets_parts", 1),
     ("after write manifest of training_sets", 1),
     ("during write manifest of training_iterations", 1),
 )

@@ -1,14 +1,8 @@
 """Production's storage signs in to PostgreSQL with a managed identity's token, over TLS, and with nothing else."""
 
-import json
 import os
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import dagster as dg
 import pytest
@@ -17,11 +11,11 @@ from dagster._core.instance.ref import InstanceRef
 from dagster_postgres import PostgresRunStorage
 from dagster_postgres.utils import DagsterPostgresException
 from sqlalchemy import text
-from typing_extensions import override
 
 from imaging_assets.azure import credentials
 from imaging_assets.backends import build_catalog
 from imaging_assets.settings import Settings
+from imaging_assets_tests.azure.managed_identity import a_managed_identity
 from imaging_assets_tests.deploy.files import read_yaml
 
 pytestmark = pytest.mark.slow
@@ -30,53 +24,15 @@ if os.name != "posix":
 
 from imaging_assets_tests.deploy.postgres import Server, a_postgres  # noqa: E402
 
-HEADER = "a secret of this machine"
 
-
-@contextmanager
-def a_managed_identity(token: str) -> Iterator[tuple[str, list[str]]]:
-    """Azure's token endpoint inside a machine; yields its address and what tokens were asked for."""
-    asked: list[str] = []
-
-    class Endpoint(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            assert self.headers["X-IDENTITY-HEADER"] == HEADER
-            (resource,) = parse_qs(urlsplit(self.path).query)["resource"]
-            asked.append(resource)
-            told = {
-                "access_token": token,
-                "expires_on": str(int(time.time()) + 3600),
-                "resource": resource,
-                "token_type": "Bearer",
-            }
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.end_headers()
-            self.wfile.write(json.dumps(told).encode())
-
-        @override
-        def log_message(self, format: str, *args: object) -> None:
-            """Silent."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/token", asked
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-def use(server: Server, endpoint: str, monkeypatch: pytest.MonkeyPatch, home: Path) -> dg.DagsterInstance:
+def use(server: Server, identity: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, home: Path) -> dg.DagsterInstance:
     """An instance with the storage of `dagster.yaml`, as a pod has it."""
     variables = {
         "DAGSTER_PG_HOST": "127.0.0.1",
         "DAGSTER_PG_PORT": str(server.port),
         "DAGSTER_PG_USERNAME": server.username,
         "DAGSTER_PG_DB": server.database,
-        "IDENTITY_ENDPOINT": endpoint,
-        "IDENTITY_HEADER": HEADER,
-        "AZURE_TOKEN_CREDENTIALS": "prod",
+        **identity,
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -85,8 +41,8 @@ def use(server: Server, endpoint: str, monkeypatch: pytest.MonkeyPatch, home: Pa
 
 
 def test_a_token_opens_the_database_over_tls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with a_postgres() as server, a_managed_identity(server.password) as (endpoint, asked):
-        with use(server, endpoint, monkeypatch, tmp_path) as instance:
+    with a_postgres() as server, a_managed_identity(lambda _: server.password) as (identity, asked):
+        with use(server, identity, monkeypatch, tmp_path) as instance:
             runs = instance.run_storage
             assert isinstance(runs, PostgresRunStorage)
             instance.report_runless_asset_event(dg.AssetMaterialization("raw_images"))
@@ -99,8 +55,8 @@ def test_a_token_opens_the_database_over_tls(monkeypatch: pytest.MonkeyPatch, tm
 
 def test_the_catalogue_signs_in_with_a_token_too(monkeypatch: pytest.MonkeyPatch) -> None:
     credentials.identity.cache_clear()
-    with a_postgres() as server, a_managed_identity(server.password) as (endpoint, asked):
-        for name, value in {"IDENTITY_ENDPOINT": endpoint, "IDENTITY_HEADER": HEADER, "AZURE_TOKEN_CREDENTIALS": "prod"}.items():
+    with a_postgres() as server, a_managed_identity(lambda _: server.password) as (identity, asked):
+        for name, value in identity.items():
             monkeypatch.setenv(name, value)
         url = f"postgresql+psycopg://{server.username}@127.0.0.1:{server.port}/{server.database}?sslmode=require"
         catalog = build_catalog(Settings.model_validate({"profile": "azure", "catalog": {"url": url}}))
@@ -117,9 +73,9 @@ def test_the_catalogue_signs_in_with_a_token_too(monkeypatch: pytest.MonkeyPatch
 def test_a_wrong_token_opens_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with (
         a_postgres() as server,
-        a_managed_identity("wrong") as (endpoint, asked),
+        a_managed_identity(lambda _: "wrong") as (identity, asked),
         pytest.raises(DagsterPostgresException) as caught,
-        use(server, endpoint, monkeypatch, tmp_path),
+        use(server, identity, monkeypatch, tmp_path),
     ):
         pytest.fail("the database let somebody in")
     assert "password authentication failed" in str(caught.value.__cause__)

@@ -15,6 +15,7 @@ from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.tables import RESIZED_IMAGES, TRAINING_ITERATIONS, TRAINING_SETS
 from imaging_assets_tests.builders import DAY, a_picture, a_pipeline, land, run_chain, state_labels
 from imaging_assets_tests.doubles import CountingBlobStore, FailingBlobStore, over
+from imaging_assets_tests.stages.manifests.days import a_day, label_and_gather, write_labels
 
 OTHER_DAY = "2026-03-03"
 FOLDER = f"landing/{DAY.replace('-', '/')}"
@@ -181,3 +182,20 @@ def test_training_sets_stay_while_they_are_among_the_newest_or_were_trained_on(t
     gone = [path.removeprefix("manifests/training_sets/")[:10] for path in garbage(pipeline)]
 
     assert gone == days[1:4]
+
+
+def test_a_part_stays_while_a_training_set_names_it(tmp_path: Path) -> None:
+    pipeline = a_pipeline(tmp_path)
+    images = {f"{number}.jpg": f"{number}" for number in range(6)}
+    a_day(pipeline, images)
+    write_labels(tmp_path, "x.csv", "".join(f"{name},cat\n" for name in images))
+    label_and_gather(pipeline, DAY)
+    (first,) = pipeline.store.list_blobs("manifests/training_sets_parts/")
+    a_day(pipeline, {"new.jpg": "new"}, OTHER_DAY)
+    write_labels(tmp_path, "y.csv", "new.jpg,cat\n", hours=1)
+    label_and_gather(pipeline, DAY, OTHER_DAY)
+    assert [path for path in garbage(pipeline) if path.startswith("manifests/")] == []
+
+    pipeline.store.delete(pipeline.manifests.find("training_sets", DAY).blob.path)
+    assert [path for path in garbage(pipeline) if path.startswith("manifests/")] == [first.path]
+    assert garbage(pipeline, datetime(2000, 1, 1, tzinfo=UTC)) == []

@@ -10,7 +10,7 @@ from imaging_assets.defs.partitions import DAILY, EVERY_DAY_SO_FAR
 from imaging_assets.stages.days import Days
 from imaging_assets.stages.manifests.label_report import OpenLine, lines_in_conflict, open_lines, rare_spellings, silent_sources
 from imaging_assets.stages.manifests.labels import expected_sources, refresh_labels
-from imaging_assets.stages.manifests.readiness import judge_readiness
+from imaging_assets.stages.manifests.readiness import NEEDED_COLUMNS, judge_readiness
 from imaging_assets.stages.manifests.sources import label_files
 from imaging_assets.stages.manifests.suspects import known_suspects, suspect_labels
 from imaging_assets.stages.manifests.tagged import tag_day
@@ -86,7 +86,7 @@ def training_sets(
 ) -> dg.MaterializeResult[Draft]:
     """Every distinct labelled image of this and all earlier days, each for ever on its side of the split."""
     draft, report = gather_training_set(pipeline, context.partition_key, tagged_manifests)
-    readiness = judge_readiness(pipeline.manifests.rows(draft), pipeline.training.min_images_per_tag)
+    readiness = judge_readiness(pipeline.manifests.rows(draft, *NEEDED_COLUMNS), pipeline.training.min_images_per_tag)
     suspects = suspect_labels(pipeline, draft) if draft.key == Days(pipeline).newest_tagged else None
     facts = metadata.of_training_set(report) | metadata.of_readiness(readiness) | metadata.of_suspects(suspects)
     return metadata.materialized(draft, facts)
@@ -95,7 +95,7 @@ def training_sets(
 @dg.asset_check(asset=training_sets, partitions_def=DAILY, blocking=True)
 def training_sets_do_not_leak(training_sets: Manifest, pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
     """No group of near-duplicates is on two sides of the split."""
-    rows = pipeline.manifests.read(training_sets, TRAINING_SETS).filter(pl.col("split") != "excluded")
+    rows = pipeline.manifests.read(training_sets, TRAINING_SETS.narrowed("group", "split")).filter(pl.col("split") != "excluded")
     torn = rows.group_by("group").agg(pl.col("split").n_unique()).filter(pl.col("split") > 1)
     return dg.AssetCheckResult(
         passed=torn.is_empty(), metadata={"groups": rows["group"].n_unique(), "torn": torn["group"].to_list()[:50]}
@@ -113,7 +113,7 @@ def _none_listed(lines: Sequence[OpenLine], check: str | None = None) -> dg.Asse
 @dg.asset_check(asset=training_sets, partitions_def=DAILY)
 def training_sets_are_ready(training_sets: Manifest, pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
     """Two tags or more, each with images enough to learn from and to judge on, and none drowned by another."""
-    rows = pipeline.manifests.read(training_sets, TRAINING_SETS)
+    rows = pipeline.manifests.read(training_sets, TRAINING_SETS.narrowed(*NEEDED_COLUMNS))
     readiness = judge_readiness(rows, pipeline.training.min_images_per_tag)
     return dg.AssetCheckResult(
         passed=readiness.ready, severity=dg.AssetCheckSeverity.WARN, metadata=metadata.of_readiness(readiness)

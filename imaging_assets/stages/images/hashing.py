@@ -59,8 +59,8 @@ def distances(one: np.uint64, others: Hashes) -> npt.NDArray[np.uint8]:
 
 
 def as_bits(hashes: Sequence[str]) -> Hashes:
-    """uint64 [n] of hex hashes."""
-    return np.array([int(value, 16) for value in hashes], dtype=np.uint64)
+    """uint64 [n] of hex hashes, each of 16 digits."""
+    return np.frombuffer(bytes.fromhex("".join(hashes)), dtype=">u8").astype(np.uint64)
 
 
 def _hash_of_colour(mean: npt.NDArray[np.float64]) -> str:

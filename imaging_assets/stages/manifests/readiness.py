@@ -11,6 +11,9 @@ import polars as pl
 NEEDED_DETECTION = 15
 """Images per tag of boxes that Custom Vision asks for at least; for whole images it is 5, the setting's default."""
 
+NEEDED_COLUMNS = ("tags", "group", "split", "regions")
+"""What is looked at of a training set."""
+
 MAX_RATIO = 10.0
 """A tag with so many times the images of another draws the model to itself."""
 
@@ -61,10 +64,10 @@ def judge_readiness(training_set: pl.DataFrame, min_images_per_tag: int) -> Read
     """What each tag of a training set has and needs.
 
     Args:
-        training_set: Rows of `training_sets`.
+        training_set: Rows of `training_sets`, of `NEEDED_COLUMNS` at least.
         min_images_per_tag: What a tag needs; 15 at least where images have regions.
     """
-    rows = training_set.filter(pl.col("split") != "excluded").select("tags", "group", "split", "regions")
+    rows = training_set.filter(pl.col("split") != "excluded").select(NEEDED_COLUMNS)
     is_detection = is_detection_set(rows)
     need = max(min_images_per_tag, NEEDED_DETECTION) if is_detection else min_images_per_tag
     learnt = pl.col("split") != "test"

@@ -62,7 +62,9 @@ def suspect_labels(pipeline: Pipeline, training_set: Draft) -> SuspectReport:
     work = pipeline.manifests.begin(table, ALL, digest(RECIPE, policy, training_set.rows, labels.rows if labels else ""))
     if work.done:
         return _report(*work.previous_with_notes())
-    taking_part = pipeline.manifests.rows(training_set).filter(pl.col("split") != "excluded")
+    taking_part = pipeline.manifests.rows(training_set, "sha256", "sightings", "tags", "group", "split").filter(
+        pl.col("split") != "excluded"
+    )
     wanted = _newest(taking_part, pipeline.training.suspects_among)
     images = _with_vectors(pipeline, work, wanted)
     settled = confirmed(statements_about(pipeline, [row["sha256"] for row in images]))

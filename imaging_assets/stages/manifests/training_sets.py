@@ -2,7 +2,8 @@
 
 Belongs here: following the tagged manifests of many days cheaply. Does not: placing an image (`splits`), training (`stages/models`).
 
-A set starts from the newest earlier one (or its own last state) and reads only the days whose tagged manifest changed since.
+A set starts from the newest earlier one (or its own last state) and reads only the days whose tagged manifest changed since. Its rows
+lie in parts (`set_parts`), which it shares with that one but for those where something changed.
 """
 
 import json
@@ -13,17 +14,25 @@ from typing import Any
 
 import polars as pl
 
-from imaging_assets.stages.digests import digest
-from imaging_assets.stages.manifests.splits import known_sides, place_images
+from imaging_assets.stages.digests import Prefixes, among, digest, first_bits
+from imaging_assets.stages.manifests.set_parts import (
+    Summary,
+    kept_prefixes,
+    part_of,
+    prefixes,
+    rows_digest_of,
+    sides_of_days,
+    summaries,
+    summary_of,
+    write_parts,
+)
+from imaging_assets.stages.manifests.splits import place_images, placed_prefixes
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.state import Draft, Manifest, Work
-from imaging_assets.stages.tables import TAGGED_MANIFESTS, TRAINING_SETS
+from imaging_assets.stages.tables import TAGGED_MANIFESTS, TRAINING_SET_INDEX, TRAINING_SETS
 
 RECIPE = "training-sets-1"
 """Raised when this step's output changes."""
-
-_SIDES = "sides"
-"""Note of a set: by day, a digest of its images' sides."""
 
 Row = dict[str, Any]
 
@@ -53,26 +62,17 @@ def gather_training_set(pipeline: Pipeline, day: str, tagged: Mapping[str, Manif
     """Bring the training set as of a day up to date."""
     work = pipeline.manifests.begin(TRAINING_SETS, day, training_set_inputs(pipeline, tagged))
     if work.done:
-        return work.done, _report(work.previous(), len(tagged), 0)
+        return work.done, _report(_summaries(pipeline, work.standing[-1]), len(tagged), 0)
     before, read_before = _start(pipeline, day, work)
     changed = [other for other in tagged if read_before.get(other) != tagged[other].rows]
     gone = [other for other in read_before if other not in tagged]
     frames = list(pipeline.threads.map(lambda key: _labelled(pipeline, tagged[key]), changed))
-    kept, touched = _touched(pipeline, before, {*changed, *gone}, frames)
-    images = {row["sha256"]: row for row in touched}
-    _forget(images, {*changed, *gone})
-    seen: set[str] = set()
-    for other, frame in zip(changed, frames, strict=True):
-        for row in frame.iter_rows(named=True):
-            _see(images, other, row, first=row["sha256"] not in seen)
-            seen.add(row["sha256"])
-    placed = place_images(pipeline, [row for row in images.values() if not row["conflict"]])
-    finished = pl.concat([kept, TRAINING_SETS.frame([_with_side(row, placed.get(row["sha256"])) for row in images.values()])])
+    index = _renewed(pipeline, before, {*changed, *gone}, dict(zip(changed, frames, strict=True)))
+    found = summaries(index)
     read = {other: manifest.rows for other, manifest in tagged.items()}
-    notes = {"days": json.dumps(read), _SIDES: json.dumps(_sides(finished))}
-    draft = work.draft(finished, notes)
-    assert draft.frame is not None
-    return draft, _report(draft.frame, len(tagged), len(changed))
+    return work.draft_of_parts(index, rows_digest_of(found), {"days": json.dumps(read)}), _report(
+        found, len(tagged), len(changed)
+    )
 
 
 def sides_by_day(pipeline: Pipeline) -> Mapping[str, str]:
@@ -81,18 +81,19 @@ def sides_by_day(pipeline: Pipeline) -> Mapping[str, str]:
     With it, what shows an image's side is behind only on the days where one was placed since.
     """
     newest = _newest(pipeline)
+    return sides_of_days(_summaries(pipeline, newest)) if newest else {}
+
+
+def placed_images(pipeline: Pipeline, wanted: pl.Series) -> pl.DataFrame:
+    """`sha256` and `split` of those images that the newest training set holds."""
+    newest, table = _newest(pipeline), TRAINING_SETS.narrowed("sha256", "split")
     if newest is None:
-        return {}
-    rows, notes = _read(pipeline, newest)
-    # A set written before there was the note tells them by its rows.
-    sides: dict[str, str] = json.loads(notes[_SIDES]) if _SIDES in notes else _sides(rows)
-    return sides
-
-
-def placed_images(pipeline: Pipeline) -> pl.DataFrame:
-    """`sha256` and `split` of every image of the newest training set."""
-    newest = _newest(pipeline)
-    return (_read(pipeline, newest)[0] if newest else TRAINING_SETS.frame([])).select("sha256", "split")
+        return table.frame([])
+    frame, _ = pipeline.manifests.read_index(newest, table)
+    if pipeline.manifests.parts.shape_of(frame, table) is not table:
+        asked = prefixes(wanted)
+        frame = pipeline.manifests.parts.whole(frame.filter([_holds(row, asked) for row in frame.iter_rows(named=True)]), table)
+    return frame.filter(pl.col("sha256").is_in(wanted.implode()))
 
 
 def _newest(pipeline: Pipeline) -> Manifest | None:
@@ -100,34 +101,67 @@ def _newest(pipeline: Pipeline) -> Manifest | None:
     return sets[max(sets)] if sets else None
 
 
-def _read(pipeline: Pipeline, manifest: Manifest) -> tuple[pl.DataFrame, dict[str, str]]:
-    return pipeline.manifests.read_with_notes(manifest, TRAINING_SETS)
-
-
-def _sides(rows: pl.DataFrame) -> dict[str, str]:
-    seen = rows.select("sha256", "split", day=pl.col("sightings").list.eval(pl.element().struct.field("day")).list.unique())
-    days = seen.explode("day").sort("day", "sha256").group_by("day", maintain_order=True)
-    return {str(day): digest(frame.select("sha256", "split").rows()) for (day,), frame in days}
+def _summaries(pipeline: Pipeline, manifest: Manifest) -> list[Summary]:
+    frame, _ = pipeline.manifests.read_index(manifest, TRAINING_SETS)
+    # A set that release 0.1.0 wrote is one table.
+    is_whole = pipeline.manifests.parts.shape_of(frame, TRAINING_SETS) is TRAINING_SETS
+    return [summary_of(frame)] if is_whole else summaries(frame)
 
 
 def _start(pipeline: Pipeline, day: str, work: Work) -> tuple[pl.DataFrame, dict[str, str]]:
-    """Rows to start from and, by day, the tagged manifest they were read from."""
-    frame, notes = work.previous_with_notes()
-    if not work.standing:
+    """Index of the parts to start from and, by day, the tagged manifest they were read from."""
+    start = work.standing[-1] if work.standing else None
+    if start is None:
         earlier = {key: manifest for key, manifest in pipeline.manifests.newest(TRAINING_SETS.asset).items() if key < day}
-        if earlier:
-            frame, notes = pipeline.manifests.read_with_notes(earlier[max(earlier)], TRAINING_SETS)
-    return frame, json.loads(notes.get("days", "{}"))
+        start = earlier[max(earlier)] if earlier else None
+    if start is None:
+        return TRAINING_SET_INDEX.frame([]), {}
+    frame, notes = pipeline.manifests.read_index(start, TRAINING_SETS)
+    is_whole = pipeline.manifests.parts.shape_of(frame, TRAINING_SETS) is TRAINING_SETS
+    return write_parts(pipeline, frame) if is_whole else frame, json.loads(notes.get("days", "{}"))
 
 
-def _touched(
-    pipeline: Pipeline, before: pl.DataFrame, days: set[str], frames: Sequence[pl.DataFrame]
-) -> tuple[pl.DataFrame, list[Row]]:
+def _renewed(pipeline: Pipeline, index: pl.DataFrame, days: set[str], read: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """The index after these days were read again; parts are opened only where they hold something that may change."""
+    seen = pl.concat([frame["sha256"] for frame in read.values()]) if read else pl.Series([], dtype=pl.String())
+    sides = placed_prefixes(pipeline)
+    is_open = _may_change(index, days, prefixes(seen), sides)
+    rows = pipeline.manifests.parts.whole(index.filter(is_open), TRAINING_SETS)
+    kept, touched = _touched(rows, days, seen, sides)
+    images = {row["sha256"]: row for row in touched}
+    _forget(images, days)
+    told: set[str] = set()
+    for other, frame in read.items():
+        for row in frame.iter_rows(named=True):
+            _see(images, other, row, first=row["sha256"] not in told)
+            told.add(row["sha256"])
+    placed = place_images(pipeline, [row for row in images.values() if not row["conflict"]])
+    new = TRAINING_SETS.frame([_with_side(row, placed.get(row["sha256"])) for row in images.values()])
+    joined = ~is_open & index["part"].is_in(new.select(part_of(pl.col("sightings"))).to_series().implode())
+    others = pipeline.manifests.parts.whole(index.filter(joined), TRAINING_SETS)
+    renewed = write_parts(pipeline, pl.concat([kept, others, new]))
+    return TRAINING_SET_INDEX.frame(pl.concat([index.filter(~is_open & ~joined), renewed]))
+
+
+def _may_change(index: pl.DataFrame, days: set[str], seen: Prefixes, sides: Prefixes) -> pl.Series:
+    """Of each part: do these days, their images, or images whose side was forgotten lie in it?"""
+    told = zip(index.iter_rows(named=True), summaries(index), strict=True)
+    found = [
+        not days.isdisjoint(part.days) or _holds(row, seen) or not among(kept_prefixes(row["placed"]), sides).all()
+        for row, part in told
+    ]
+    return pl.Series(found, dtype=pl.Boolean())
+
+
+def _holds(part: Row, asked: Prefixes) -> bool:
+    return any(bool(among(asked, kept_prefixes(part[name])).any()) for name in ("placed", "excluded"))
+
+
+def _touched(before: pl.DataFrame, days: set[str], seen: pl.Series, sides: Prefixes) -> tuple[pl.DataFrame, list[Row]]:
     """Rows that stay as they are, and those that days which are read again, or their images, are about; mostly few."""
     stale = pl.col("sightings").list.eval(pl.element().struct.field("day").is_in(list(days))).list.any()
-    read = pl.concat([frame["sha256"] for frame in frames]) if frames else pl.Series([], dtype=pl.String())
-    forgotten = before["sha256"].is_in(known_sides(pipeline)["sha256"].implode()).not_() & (before["conflict"] == "")
-    touched = before.select(stale | pl.col("sha256").is_in(read.implode()) | forgotten).to_series()
+    forgotten = pl.Series(~among(first_bits(before["sha256"]), sides)) & (before["conflict"] == "")
+    touched = before.select(stale | pl.col("sha256").is_in(seen.implode()) | forgotten).to_series()
     return before.filter(~touched), before.filter(touched).to_dicts()
 
 
@@ -165,20 +199,23 @@ def _with_side(row: Row, placed: Row | None) -> Row:
     return row | {"group": placed["group"], "split": placed["split"], "reason": placed["reason"]}
 
 
-def _report(rows: pl.DataFrame, days: int, days_read: int) -> TrainingSetReport:
-    sides: Counter[str] = Counter(rows["split"].to_list())
-    tags: dict[str, dict[str, int]] = {}
-    for tag, split, number in rows.explode("tags").group_by("tags", "split").len().sort("tags", "split").iter_rows():
-        tags.setdefault(tag, {})[split] = number
-    reasons = Counter(reason.partition(":")[0] for reason in rows["reason"].to_list() if reason)
+def _report(parts: Sequence[Summary], days: int, days_read: int) -> TrainingSetReport:
+    sides: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    tags: dict[str, Counter[str]] = {}
+    for part in parts:
+        sides.update(part.sides)
+        reasons.update(part.reasons)
+        for tag, counts in part.tags.items():
+            tags.setdefault(tag, Counter()).update(counts)
     return TrainingSetReport(
-        images=rows.height,
+        images=sides.total(),
         train=sides["train"],
         validation=sides["validation"],
         test=sides["test"],
         excluded=sides["excluded"],
         days=days,
         days_read=days_read,
-        tags=tags,
+        tags={tag: dict(sorted(tags[tag].items())) for tag in sorted(tags)},
         reasons=dict(reasons),
     )

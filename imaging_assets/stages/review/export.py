@@ -123,6 +123,6 @@ def _tags(pipeline: Pipeline, rows: Iterable[Row]) -> tuple[str, ...]:
     known = {prediction["tag"] for row in rows for prediction in row["predictions"]}
     newest = pipeline.manifests.newest(TRAINING_SETS.asset)
     if newest:
-        trained = pipeline.manifests.read(newest[max(newest)], TRAINING_SETS)
+        trained = pipeline.manifests.read(newest[max(newest)], TRAINING_SETS.narrowed("tags"))
         known |= set(trained["tags"].explode().drop_nulls())
     return tuple(sorted(known))

@@ -23,13 +23,13 @@ class CachedManifests(Manifests):
 
     def __init__(self, inner: Manifests) -> None:
         super().__init__(inner.store, inner.folder)
-        self._kept: OrderedDict[tuple[str, str], _Read] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, ...], _Read] = OrderedDict()
         self._bytes = 0
         self._lock = Lock()
 
     @override
     def read_with_notes(self, manifest: Manifest, table: Table) -> _Read:
-        key = (manifest.blob.path, manifest.blob.etag)
+        key = (manifest.blob.path, manifest.blob.etag, *table.columns)
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)

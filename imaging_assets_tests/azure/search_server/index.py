@@ -196,18 +196,18 @@ def _of_type(name: str, declared: Json, value: Any) -> Any:
         return float(value) if kind == "Edm.Double" else _whole(kind, value)
     if kind == "Edm.DateTimeOffset" and isinstance(value, str) and (moment := _moment(value)) is not None:
         return moment
-    if kind == "Collection(Edm.Single)" and isinstance(value, list):
+    if kind in {"Collection(Edm.Single)", "Collection(Edm.Double)"} and isinstance(value, list):
         return _vector(name, declared, value)
     raise BadIndex(f"Cannot convert a value of the field '{name}' to the expected type '{kind}'.")
 
 
 def _vector(name: str, declared: Json, value: Sequence[Any]) -> list[float]:
-    if len(value) != declared["dimensions"]:
+    if "dimensions" in declared and len(value) != declared["dimensions"]:
         raise BadIndex(
             f"The vector field '{name}', with dimension '{declared['dimensions']}', was given a length of '{len(value)}'."
         )
     if not all(isinstance(item, int | float) and not isinstance(item, bool) and math.isfinite(item) for item in value):
-        raise BadIndex(f"The vector field '{name}' holds something that is no number")
+        raise BadIndex(f"The field '{name}' holds something that is no number")
     return list(value)
 
 

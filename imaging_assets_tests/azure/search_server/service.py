@@ -1,19 +1,22 @@
 """The service: indexes and aliases by name, etags, quotas, alias propagation, batches of documents.
 
-Belongs here: what each operation does and answers. Does not: HTTP and faults (`server`), one index's inside (`index`).
+Belongs here: what each operation does and answers. Does not: HTTP and faults (`server`), one index's inside (`index`), pull mode (`parts`).
 """
 
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 from threading import RLock
 from typing import Any
 
+from imaging_assets_tests.azure.search_server.exchange import Answer, Refused, Request, check_etag
 from imaging_assets_tests.azure.search_server.filters import BadFilter
 from imaging_assets_tests.azure.search_server.index import BadIndex, Index, Json, check_definition
+from imaging_assets_tests.azure.search_server.indexers import BadPart
+from imaging_assets_tests.azure.search_server.parts import Parts
 from imaging_assets_tests.azure.search_server.searching import BadQuery, search, shown
 from imaging_assets_tests.azure.search_server.texts import BadText
 
@@ -21,35 +24,6 @@ MOST_ACTIONS = 1_000
 MOST_BYTES = 16 * 1024 * 1024
 
 _INDEX_NAME = re.compile(r"[a-z0-9](?:[-_]?[a-z0-9]){1,127}")
-
-
-@dataclass(frozen=True)
-class Request:
-    """One request; `body` is parsed JSON or None, header names are lower-case."""
-
-    method: str
-    path: str
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
-    body: Any = None
-    size: int = 0
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Status and JSON body, None for none."""
-
-    status: int
-    body: Any = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-class Refused(Exception):  # noqa: N818 - an answer, not a fault of this server
-    """An answer that is an error."""
-
-    def __init__(self, status: int, message: str, code: str = "") -> None:
-        super().__init__(message)
-        self.answer = Answer(status, {"error": {"code": code, "message": message}})
 
 
 @dataclass
@@ -74,6 +48,10 @@ class Service:
     lock: RLock = field(default_factory=RLock)
     _former: dict[str, tuple[str, float]] = field(default_factory=dict)
     _etags: Any = field(default_factory=lambda: count(1))
+    parts: Parts = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.parts = Parts(self.indexes, self._etag, self.lock)
 
     def handle(self, request: Request) -> Answer:
         """What the service answers; one request at a time."""
@@ -82,7 +60,7 @@ class Service:
                 return self._operation(request)
             except Refused as refused:
                 return refused.answer
-            except (BadIndex, BadQuery, BadFilter, BadText) as error:
+            except (BadIndex, BadPart, BadQuery, BadFilter, BadText) as error:
                 return Answer(400, {"error": {"code": "", "message": str(error)}})
 
     def _operation(self, request: Request) -> Answer:
@@ -92,7 +70,7 @@ class Service:
                 if operation is None:
                     raise Refused(405, f"{request.method} is not allowed here")
                 return operation(self, request, *(name.replace("''", "'") for name in found.groups()))
-        raise Refused(404, f"There is no {request.path}")
+        return self.parts.handle(request)
 
     # --- indexes
 
@@ -115,7 +93,7 @@ class Service:
         if not _INDEX_NAME.fullmatch(name) or request.body["name"] != name:
             raise Refused(400, f"'{name}' is no index name, or not the one of the definition", "InvalidName")
         known = self.indexes.get(name)
-        self._check_etag(request, known.etag if known else None)
+        check_etag(request, known.etag if known else None)
         check_definition(request.body)
         if known is None:
             if len(self.indexes) >= self.most_indexes:
@@ -124,10 +102,11 @@ class Service:
                 )
             self.indexes[name] = Index(request.body, self._etag(), self.visible_after)
             return Answer(201, self._described(self.indexes[name]))
-        if known.definition.get("fields") != request.body.get("fields"):
+        if not _keeps(known, request.body):
             raise Refused(400, "Existing field(s) cannot be deleted or changed.", "CannotChangeExistingField")
-        known.etag = self._etag()
-        return Answer(200, self._described(known))
+        changed = Index(request.body, self._etag(), self.visible_after, known.documents)
+        self.indexes[name] = changed
+        return Answer(200, self._described(changed))
 
     def get_index(self, request: Request, name: str) -> Answer:
         del request
@@ -138,7 +117,7 @@ class Service:
             raise Refused(404, f"No index with the name '{name}' was found in the service.")
         if used := [alias for alias, body in self.aliases.items() if name in body["indexes"]]:
             raise Refused(400, f"Cannot delete index '{name}' because it is mapped by the alias '{used[0]}'.")
-        self._check_etag(request, self.indexes[name].etag)
+        check_etag(request, self.indexes[name].etag)
         del self.indexes[name]
         return Answer(204)
 
@@ -162,7 +141,7 @@ class Service:
 
     def put_alias(self, request: Request, name: str) -> Answer:
         known = self.aliases.get(name)
-        self._check_etag(request, known["@odata.etag"] if known else None)
+        check_etag(request, known["@odata.etag"] if known else None)
         indexes = request.body.get("indexes")
         if not _INDEX_NAME.fullmatch(name) or not isinstance(indexes, list) or len(indexes) != 1 or name in self.indexes:
             raise Refused(400, "An alias has a name that no index has, and exactly one index")
@@ -182,7 +161,7 @@ class Service:
     def delete_alias(self, request: Request, name: str) -> Answer:
         if name not in self.aliases:
             raise Refused(404, f"No alias with the name '{name}' was found in the service.")
-        self._check_etag(request, self.aliases[name]["@odata.etag"])
+        check_etag(request, self.aliases[name]["@odata.etag"])
         del self.aliases[name]
         return Answer(204)
 
@@ -241,10 +220,11 @@ class Service:
     def _etag(self) -> str:
         return f'"0x8DC{next(self._etags):012X}"'
 
-    def _check_etag(self, request: Request, now: str | None) -> None:
-        wanted, absent = request.headers.get("if-match"), request.headers.get("if-none-match")
-        if (wanted and wanted != now and not (wanted == "*" and now)) or (absent == "*" and now):
-            raise Refused(412, "The precondition given in one of the request headers evaluated to false.")
+
+def _keeps(known: Index, definition: Json) -> bool:
+    """Whether a new definition has every field as it was."""
+    fields = Index(definition, "").fields
+    return all(fields.get(name) == each for name, each in known.fields.items())
 
 
 _NAME = r"\('((?:[^']|'')+)'\)"

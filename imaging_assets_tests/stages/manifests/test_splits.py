@@ -1,5 +1,6 @@
 """Sides of the split: for ever, leak-proof, agreed between runs."""
 
+import io
 import multiprocessing
 import random
 import threading
@@ -8,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from typing_extensions import override
 
@@ -16,6 +18,7 @@ from imaging_assets.errors import BlobConflictError
 from imaging_assets.records.images import Blob, BlobInfo
 from imaging_assets.stages.manifests.splits import known_sides, place_images
 from imaging_assets.stages.pipeline import Pipeline
+from imaging_assets.stages.tables import SPLITS
 from imaging_assets_tests.builders import a_pipeline
 from imaging_assets_tests.doubles import CountingBlobStore, over
 from imaging_assets_tests.stages.manifests.days import sha
@@ -200,6 +203,28 @@ def test_known_images_are_looked_up_without_writing(tmp_path: Path) -> None:
     store = CountingBlobStore(pipeline.store)
     assert place_images(over(pipeline, store), batch) == before
     assert (store.reads, store.writes) == (["models/splits.parquet"], [])
+
+
+def test_a_memory_grown_long_is_put_aside_and_goes_on_in_another_blob(tmp_path: Path) -> None:
+    pipeline, many = a_pipeline(tmp_path), 100_000
+    digests = [f"{number:064x}" for number in range(many)]
+    rows = pl.DataFrame({"sha256": digests, "phash": [f"{number << 24:016x}" for number in range(many)]})
+    rows = rows.with_columns(group=pl.col("sha256"), split=pl.lit("train"), reason=pl.lit(""), tag=pl.lit("cat"))
+    buffer = io.BytesIO()
+    SPLITS.frame(rows).write_parquet(buffer)
+    pipeline.store.write("models/splits.parquet", buffer.getvalue())  # as release 0.1.0 left it
+
+    first, second = an_image("first", phash=0xFFFF_FFFF_0000_0000), an_image("second", phash=0x0F0F_0F0F_0F0F_0F0F)
+    placed_after(pipeline, [first])
+    (aside,) = pipeline.store.list_blobs("models/splits/")
+    assert pipeline.store.read(aside.path).data == buffer.getvalue()
+    every = placed_after(pipeline, [second])
+    assert len(every) == many + 2
+    assert every[digests[7]]["split"] == "train"
+    assert [blob.path for blob in pipeline.store.list_blobs("models/splits/")] == [aside.path]
+    assert pipeline.store.read("models/splits.parquet").data.count(aside.path.encode()) == 1
+    twin = an_image("twin", phash=5 << 24)
+    assert placed_after(pipeline, [twin])[twin["sha256"]]["split"] == "train"
 
 
 def test_no_images_need_no_memory(tmp_path: Path) -> None:

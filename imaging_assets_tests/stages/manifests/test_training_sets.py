@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 
+from imaging_assets.errors import ManifestCorruptError
+from imaging_assets.stages.manifests.splits import known_sides
 from imaging_assets.stages.models.iterations import training_digest, training_images
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.tables import TRAINING_SETS
@@ -308,3 +311,66 @@ def test_pictures_are_gathered_after_the_whole_chain(tmp_path: Path) -> None:
     assert frame.filter(pl.col("split") == "test").explode("tags")["tags"].unique().sort().to_list() == ["a", "b"]
     for image in training_images(frame):
         assert pipeline.store.read(image.blob).data
+
+
+def parts_of(pipeline: Pipeline, day: str = THIRD_DAY) -> set[str]:
+    index, _ = pipeline.manifests.read_index(pipeline.manifests.find("training_sets", day), TRAINING_SETS)
+    return set(index["file"])
+
+
+def test_sets_share_the_parts_in_which_nothing_changed(tmp_path: Path) -> None:
+    pipeline = three_days(tmp_path)
+    later = "2026-04-01"
+    a_day(pipeline, {"new.jpg": "new"}, later)
+    write_labels(tmp_path, "y.csv", "new.jpg,cat\n", hours=1)
+    follow_labels(pipeline)
+    tag(pipeline, later)
+    store = CountingBlobStore(pipeline.store)
+    gather(over(pipeline, store), later)
+    assert parts_of(pipeline) < parts_of(pipeline, later)
+    assert store.reads_below("manifests/training_sets_parts/") == []
+    assert len([path for path in store.writes if path.startswith("manifests/training_sets_parts/")]) == 1
+
+
+def test_a_set_in_one_table_as_release_0_1_0_wrote_it_is_continued(tmp_path: Path) -> None:
+    pipeline = three_days(tmp_path)
+    before = the_set(pipeline)
+    manifest = pipeline.manifests.find("training_sets", THIRD_DAY)
+    rows_, notes = pipeline.manifests.read_with_notes(manifest, TRAINING_SETS)
+    older = pipeline.manifests.begin(TRAINING_SETS, THIRD_DAY, "0123456789abcdef")
+    pipeline.manifests.commit(older.draft(rows_, notes))
+    assert the_set(pipeline) == before
+    assert days_read(pipeline, lambda counted: gather(counted, THIRD_DAY)) == []
+    assert the_set(pipeline) == before
+    assert pipeline.manifests.find("training_sets", THIRD_DAY).rows == manifest.rows
+
+
+def test_an_image_first_seen_elsewhere_moves_between_parts_under_the_same_name_of_the_rows(tmp_path: Path) -> None:
+    pipeline = a_pipeline(tmp_path)
+    later = "2026-04-01"
+    a_day(pipeline, {"a.jpg": "one", "b.jpg": "two"})
+    a_day(pipeline, {"c.jpg": "three", "d.jpg": "one"}, later)
+    write_labels(tmp_path, "x.csv", "a.jpg,cat\nb.jpg,cat\nc.jpg,dog\n")
+    label_and_gather(pipeline, DAY, later)
+    before, parts = pipeline.manifests.find("training_sets", later).rows, parts_of(pipeline, later)
+    a_day(pipeline, {"b.jpg": "two"})
+    label_and_gather(pipeline, DAY, later)
+    assert pipeline.manifests.find("training_sets", later).rows == before
+    assert parts_of(pipeline, later).isdisjoint(parts)
+    assert the_set(pipeline, later)[sha("one")]["sightings"] == [{"day": later, "path": "landing/2026/04/01/d.jpg"}]
+
+
+def test_a_side_that_was_forgotten_is_given_again(tmp_path: Path) -> None:
+    pipeline = three_days(tmp_path)
+    pipeline.store.delete("models/splits.parquet")
+    a_day(pipeline, {name: name for name in names(9)})
+    label_and_gather(pipeline, *DAYS)
+    assert set(known_sides(pipeline)["sha256"]) == set(the_set(pipeline))
+
+
+def test_a_part_that_is_gone_is_told_with_the_remedy(tmp_path: Path) -> None:
+    pipeline = three_days(tmp_path)
+    for path in parts_of(pipeline):
+        pipeline.store.delete(path)
+    with pytest.raises(ManifestCorruptError, match=r"is gone\. Delete these manifests and run their days again"):
+        rows(pipeline, TRAINING_SETS, THIRD_DAY)
