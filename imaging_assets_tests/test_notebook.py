@@ -31,6 +31,8 @@ def test_the_notebook_of_the_power_skill_runs(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
     said = printed(tmp_path / NOTEBOOK.name)
     assert "published. It is the first model" in said
+    assert ", 0 duplicates;" in said, "pictures that look alike share a side of the split, and little is left to judge on"
+    assert "suspect" not in said
     assert "1 spots []" in said
     assert "3 stripes []" in said
     assert "\n403\n" in said

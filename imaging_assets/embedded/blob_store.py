@@ -147,7 +147,7 @@ class DirectoryBlobStore(BlobStore):
         self._check_root()
         if check_path(path).split("/", 1)[0] == _TEMPORARY:
             raise BlobNameError(f"{path!r} is kept for unfinished writes. Choose a path outside {_TEMPORARY}/.")
-        if any(len(os.fsencode(part)) > _MAX_NAME_BYTES for part in path.split("/")):
+        if len(os.fsencode(path)) > _MAX_NAME_BYTES and any(len(os.fsencode(part)) > _MAX_NAME_BYTES for part in path.split("/")):
             raise BlobNameError(f"{path[:80]!r}… has a name of over {_MAX_NAME_BYTES} bytes, more than a file can. Shorten it.")
         return self.root / path
 

@@ -17,7 +17,7 @@ from imaging_assets.web.gallery.pages import image_link, page
 from imaging_assets.web.gallery.problems import REMEDIES
 from imaging_assets.web.gallery.reader import reader
 from imaging_assets.web.gallery.search import view_vector
-from imaging_assets.web.gallery.view import MOST_SKIPPED, View, read_view
+from imaging_assets.web.gallery.view import View, read_view
 from imaging_assets.web.site import site_of
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(reader)])
@@ -57,7 +57,7 @@ def image(request: Request, path: Annotated[str, Path(max_length=1024)]) -> Resp
 def _neighbours(pipeline: Pipeline, view: View, place: int) -> tuple[str, str]:
     """Links to the hits before and after a place of a question, "" where there is none."""
     start = max(0, place - 1)
-    if start > MOST_SKIPPED:
+    if not view.reaches(start, 3):
         return "", ""
     hits = pipeline.index.query(view.query_at(view_vector(pipeline, view), start, 3)).hits
     links = {

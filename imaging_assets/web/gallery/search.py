@@ -18,7 +18,6 @@ from imaging_assets.web.gallery.pages import image_link, page
 from imaging_assets.web.gallery.reader import reader
 from imaging_assets.web.gallery.view import (
     FACETS,
-    MOST_SKIPPED,
     PAGE,
     SHOWN_FACETS,
     SORTS,
@@ -64,7 +63,7 @@ def search(request: Request) -> Response:
     view = read_view(request.query_params)
     fragment = request.headers.get("X-Fragment", "")
     answer = pipeline.index.query(view.query(view_vector(pipeline, view), facets=fragment != "grid"))
-    last = max(1, -(-min(answer.count, MOST_SKIPPED) // PAGE))
+    last = min(max(1, -(-answer.count // PAGE)), view.last_page)
     facts = {
         "view": view,
         "count": answer.count,

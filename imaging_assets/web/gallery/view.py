@@ -22,6 +22,9 @@ PAGE = 60
 MOST_SKIPPED = 100_000
 """As far as Azure AI Search lets one page; later images are found by narrowing the question."""
 
+MOST_ALIKE = 10_000
+"""As many neighbours of a vector as Azure AI Search ranks."""
+
 FACETS: Mapping[str, str] = {
     "tags": "Label",
     "predicted": "Predicted",
@@ -86,6 +89,15 @@ class View:
         """Whether hits come by similarity."""
         return bool(self.like or self.alike) and not self.sort
 
+    @property
+    def last_page(self) -> int:
+        """The last page that any index can show, however many images match."""
+        return MOST_ALIKE // PAGE if self.ranked_by_likeness else MOST_SKIPPED // PAGE + 1
+
+    def reaches(self, skip: int, top: int) -> bool:
+        """Whether any index can show so many hits from that place on."""
+        return skip + top <= MOST_ALIKE if self.ranked_by_likeness else skip <= MOST_SKIPPED
+
     def query(self, vector: Vector | None, *, facets: bool) -> SearchQuery:
         """One page of the question."""
         return replace(
@@ -145,14 +157,13 @@ def read_view(parameters: QueryParams) -> View:
     sort = parameters.get("sort", "")
     if sort not in SORTS:
         raise QueryError(f"There is no order {sort!r}. Choose one of the list.")
-    page = parameters.get("page", "1")
-    if not page.isascii() or not page.isdecimal() or not 1 <= int(page[:9]) <= MOST_SKIPPED // PAGE:
-        raise QueryError(
-            f"There is no page {page[:20]!r}. Pages go from 1 to {MOST_SKIPPED // PAGE}; narrow the search to see others."
-        )
     filters = {name: tuple(dict.fromkeys(parameters.getlist(name)))[:_MOST_VALUES] for name in _FILTERS if parameters.get(name)}
     plain = {name: parameters.get(name, "") for name in ("since", "until", "like", "alike")}
-    return View(text=parameters.get("q", "").strip(), filters=filters, sort=sort, page=int(page), **plain)
+    view = View(text=parameters.get("q", "").strip(), filters=filters, sort=sort, page=1, **plain)
+    page = parameters.get("page", "1")
+    if not page.isascii() or not page.isdecimal() or not 1 <= int(page[:9]) <= view.last_page:
+        raise QueryError(f"There is no page {page[:20]!r}. Pages go from 1 to {view.last_page}; narrow the search to see others.")
+    return replace(view, page=int(page))
 
 
 def pack_vector(vector: Vector) -> str:
