@@ -9,7 +9,6 @@ Run `python -m benchmarks.gallery [--documents 100000]`. Documents are those of 
 # ruff: noqa: S608 - all SQL is made here, values travel as parameters
 
 import argparse
-import logging
 import re
 import sqlite3
 import statistics
@@ -138,7 +137,6 @@ def rows(documents: int = 100_000) -> Iterator[dict[str, object]]:
         pipeline = build(settings)
         pipeline.index.put(made)
         bare = Bare(Path(folder) / "bare.db", made)
-        logging.getLogger("httpx").setLevel(logging.WARNING)
         with TestClient(create_app(settings, pipeline), base_url="http://localhost") as client:
             yield from _reading(client, bare, made)
             yield _after_a_write(client, pipeline, made)

@@ -16,6 +16,7 @@ from threading import Lock
 from typing import Any
 
 import polars as pl
+from typing_extensions import override
 
 from imaging_assets.errors import BlobConflictError, BlobNotFoundError, UnreadableImageError
 from imaging_assets.ports.blob_store import BlobStore
@@ -133,12 +134,19 @@ def _resize_in_batches(pipeline: Pipeline, todo: Sequence[Row], known: Mapping[s
 
 
 class _Seen:
-    """What became of bytes, by sha256: whoever meets them first finds out, the others wait for it."""
+    """What became of bytes, by sha256: whoever meets them first finds out, the others wait for it.
+
+    Other processes begin with nothing: a copy costs them a decode more, and its row is the same.
+    """
 
     def __init__(self, known: Mapping[str, Row]) -> None:
         self._known = known
         self._found: dict[str, Future[Row]] = {}
         self._lock = Lock()
+
+    @override
+    def __reduce__(self) -> tuple[type["_Seen"], tuple[dict[str, Row]]]:
+        return _Seen, ({},)
 
     def find(self, sha256: str, find_out: Callable[[], Row]) -> Row:
         if row := self._known.get(sha256):

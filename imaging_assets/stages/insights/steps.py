@@ -30,8 +30,8 @@ RECIPE = "insights-1"
 
 Row = dict[str, Any]
 
-_TASKS = 16
-"""Tasks that a batch is divided into: an image alone may take less time than handing it to a thread and waking up for its answer."""
+_TASKS, _TOGETHER = 16, 16
+"""A batch is handed out in at least so many tasks, or in tasks of so many images: one image may take less time than handing it over."""
 
 _TYPES: Mapping[ColumnType, pl.DataType] = {
     "text": TEXT,
@@ -155,8 +155,8 @@ def _in_batches(pipeline: Pipeline, step: Step, todo: Sequence[_Wanted], work: W
     size = pipeline.resize.batch
     for start in range(0, len(todo), size):
         images = todo[start : start + size]
-        tasks = _divided(images, math.ceil(len(images) / _TASKS))
-        batch = work.table.frame([*chain(*pipeline.executor.map(partial(_ask_all, pipeline, step), tasks))])
+        tasks = _divided(images, min(_TOGETHER, math.ceil(len(images) / _TASKS)))
+        batch = work.table.frame([*chain(*pipeline.executor.map(partial(_ask_all, pipeline, step.name), tasks))])
         yield batch
         if start + size < len(todo):  # the last batch goes straight into the manifest
             work.journal.append(work.table, batch)
@@ -166,12 +166,13 @@ def _divided(images: Sequence[_Wanted], size: int) -> list[Sequence[_Wanted]]:
     return [images[start : start + size] for start in range(0, len(images), size)]
 
 
-def _ask_all(pipeline: Pipeline, step: Step, images: Sequence[_Wanted]) -> list[Row]:
-    return [_ask(pipeline, step, image) for image in images]
+def _ask_all(pipeline: Pipeline, name: str, images: Sequence[_Wanted]) -> list[Row]:
+    return [_ask(pipeline, name, image) for image in images]
 
 
-def _ask(pipeline: Pipeline, step: Step, image: _Wanted) -> Row:
+def _ask(pipeline: Pipeline, name: str, image: _Wanted) -> Row:
     """The row of one image: its answer, or why there is none."""
+    step = pipeline.insights.steps[name]
     analyzer = step.analyzer
     row: Row = dict.fromkeys(analyzer.columns) | {
         "sha256": image.row["sha256"],
