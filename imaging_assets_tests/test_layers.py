@@ -44,7 +44,7 @@ THIRD_PARTIES: dict[str, set[str]] = {
     "stages": PILLOW_AND_TABLES | {"typing_extensions", "defusedxml", "ijson", "pi_heif", "simplejpeg", "yaml"},
     "embedded": PILLOW_AND_TABLES
     | {"sklearn", "skl2onnx", "onnx", "onnxruntime", "filelock", "threadpoolctl", "typing_extensions"}
-    | {"cv2", "distributed", "rapidocr", "sqlalchemy", "torch"},
+    | {"cv2", "distributed", "rapidocr", "sqlalchemy", "tesserocr", "torch"},
     "azure": {"azure", "msrest", "numpy", "requests", "PIL", "typing_extensions"},
     "settings": {"pydantic", "pydantic_settings", "typing_extensions"},
     "analyzers": set(),

@@ -156,3 +156,47 @@ def test_a_damaged_pointer_says_how_to_go_on(tmp_path: Path) -> None:
 def test_a_sqlite_without_full_text_search_says_how_to_go_on(tmp_path: Path) -> None:
     with pytest.raises(SearchIndexError, match=r"no full-text search: use a Python .*\.$"), translated(tmp_path):
         raise sqlite3.OperationalError("no such module: fts5")
+
+
+def test_a_page_among_thousands_is_the_one_that_sorting_them_all_gives_whoever_wrote_last(tmp_path: Path) -> None:
+    index, other = index_in(tmp_path), index_in(tmp_path)
+    documents = {
+        f"k{n}": document(
+            f"k{n}", width=None if n % 7 == 0 else n % 40, faces=1, tags=[f"t{n % 3}"], day=f"2026-01-{n % 3 + 1:02}"
+        )
+        for n in range(2_500)
+    }
+    put(index, *documents.values())
+    orders = [
+        (Order("width"),),
+        (Order("width", descending=True), Order("name")),
+        (Order("faces"), Order("name", descending=True)),
+        (Order("height"), Order("day", descending=True), Order("path")),
+    ]
+
+    def sorted_by(order: tuple[Order, ...]) -> list[str]:
+        keys = sorted(documents)
+        for each in reversed(order):
+            there = [key for key in keys if documents[key].get(each.field) is not None]
+            there.sort(key=lambda key: documents[key][each.field], reverse=each.descending)
+            keys = [*there, *(key for key in keys if documents[key].get(each.field) is None)]
+        return keys
+
+    def agrees() -> None:
+        for order in orders:
+            wanted = sorted_by(order)
+            for skip in (0, 1_000, len(wanted) - 3, len(wanted) + 5):
+                answer = index.query(SearchQuery(order=order, skip=skip, top=20, facets=("tags", "day")))
+                assert [hit.document["id"] for hit in answer.hits] == wanted[skip : skip + 20]
+                assert answer.count == sum(dict(answer.facets["day"]).values()) == len(wanted)
+                tags = [tag for each in documents.values() for tag in each["tags"]]
+                assert dict(answer.facets["tags"]) == {tag: tags.count(tag) for tag in set(tags)}
+
+    agrees()
+    documents |= {f"k{n}": document(f"k{n}", width=99 - n, day="2026-02-01", tags=["new"]) for n in range(5)}
+    put(other, *(documents[f"k{n}"] for n in range(5)))
+    agrees()
+    for key in ("k100", "k2499"):
+        del documents[key]
+    other.delete(["k100", "k2499"])
+    agrees()

@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 from imaging_assets.records.search import Condition, SearchQuery
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.state import Manifests
+from imaging_assets.web.gallery.view import SORTS
 from imaging_assets_tests.builders import DAY, a_picture, a_pipeline, land, run_chain
 from imaging_assets_tests.doubles import CountingBlobStore, over
 from imaging_assets_tests.web.servers import KEY, PICTURES, a_server, a_shown_pipeline
@@ -140,6 +141,37 @@ def test_pages_follow_each_other_without_gap_or_repetition(tmp_path: Path) -> No
         assert "Page 3 of 3" in page(client, "/?page=3")
     assert [len(part) for part in seen] == [60, 60, 10]
     assert len({name for part in seen for name in part}) == 130
+
+
+@pytest.mark.parametrize("sort", [sort for sort in SORTS if sort])
+def test_each_order_sorts_by_what_it_says_and_what_has_no_value_comes_last(tmp_path: Path, sort: str) -> None:
+    pipeline = a_pipeline(tmp_path / "orders")
+    values: dict[str, tuple[Any, ...]] = {
+        "day": ("2026-03-02", "2026-03-01", "2026-03-02"),
+        "captured_at": (None, "2025-01-01T00:00:00Z", "2025-06-01T00:00:00Z"),
+        "probability": (0.9, None, 0.4),
+        "size": (10, 30, 20),
+        "width": (64, 64, 4000),
+        "name": ("b.jpg", "c.jpg", "a.jpg"),
+    }
+    documents = [
+        {"id": f"{place:064x}", "path": f"landing/{place}.jpg", **{name: column[place] for name, column in values.items()}}
+        for place in range(3)
+    ]
+    pipeline.index.put(documents)
+    name, falling = sort.removeprefix("-"), sort.startswith("-")
+    there = [document for document in documents if document[name] is not None]
+    there.sort(key=lambda document: document[name], reverse=falling)
+    wanted = [*there, *(document for document in documents if document[name] is None)]
+    with a_server(pipeline, tmp_path) as client:
+        text = page(client, f"/?sort={sort}")
+    assert names(text) == [document["path"].removeprefix("landing/") for document in wanted]
+    assert f'<option value="{sort}" selected>{SORTS[sort]}</option>' in text
+
+
+def test_every_order_is_offered(client: TestClient) -> None:
+    offered = re.findall(r'<option value="([^"]*)"', page(client, "/"))
+    assert offered == list(SORTS)
 
 
 def test_words_are_shown_as_words_whatever_they_hold(client: TestClient) -> None:
@@ -353,12 +385,17 @@ CHANGES: tuple[tuple[str, dict[str, Any]], ...] = (
 def test_without_setting_session_or_token_nothing_changes(
     editable: tuple[TestClient, Pipeline], pipeline: Pipeline, tmp_path: Path, url: str, body: dict[str, Any]
 ) -> None:
-    client, _ = editable
+    client, changed = editable
+    stored = [blob.etag for blob in changed.store.list_blobs()]
     assert client.post(url, **body).status_code == 401
     token = sign_in(client)
     assert client.post(url, **body).status_code == 403
     assert client.post(url, **body, headers={"X-CSRF-Token": "0" * 64}).status_code == 403
     assert client.post(url, **body, headers={"X-CSRF-Token": token, "Sec-Fetch-Site": "cross-site"}).status_code == 403
+    with TestClient(client.app, base_url="http://localhost") as another:
+        assert client.post(url, **body, headers={"X-CSRF-Token": sign_in(another)}).status_code == 403
+    assert client.get(url, headers={"X-CSRF-Token": token}).status_code in {200, 405}
+    assert stored == [blob.etag for blob in changed.store.list_blobs()]
     assert client.post(url, **body, headers={"X-CSRF-Token": token}).status_code == 200
     with a_server(pipeline, tmp_path) as read_only:
         read_only.post("/sign-in", data={"key": KEY})

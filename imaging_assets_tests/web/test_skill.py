@@ -273,21 +273,6 @@ def test_log_lines_hold_facts_and_neither_image_nor_key(client: TestClient, capl
     assert not any(secret in told for secret in (text_of(RED)[:40], "not-base64-payload", KEY))
 
 
-def test_a_new_model_is_taken_over_without_a_restart_or_a_failed_call(tmp_path: Path) -> None:
-    pipeline = a_trained_pipeline(tmp_path / "store", models=("m1", "m2"))
-    with a_server(pipeline, tmp_path, model_check_seconds=0.05) as client:
-        seen = [answers(client, a_call(text_of(RED)))[0]]
-        Registry(pipeline.store).publish("m2", "better")
-        for _ in range(300):
-            seen.append(answers(client, a_call(text_of(RED)))[0])
-            if seen[-1]["data"]["model_id"] == "m2":
-                break
-        assert client.get("/api/ready").json()["model_id"] == "m2"
-        Registry(pipeline.store).rollback()
-    assert [value["errors"] for value in seen] == [[]] * len(seen)
-    assert (seen[0]["data"]["model_id"], seen[-1]["data"]["model_id"]) == ("m1", "m2")
-
-
 def test_a_published_model_that_is_not_there_leaves_the_old_one_serving(tmp_path: Path) -> None:
     pipeline = a_trained_pipeline(tmp_path / "store")
     with a_server(pipeline, tmp_path, model_check_seconds=0.02) as client:
@@ -296,14 +281,6 @@ def test_a_published_model_that_is_not_there_leaves_the_old_one_serving(tmp_path
             pass
         assert (ready["model_id"], answers(client, a_call(text_of(RED)))[0]["data"]["model_id"]) == ("m1", "m1")
         assert "gone" in ready["reason"]
-
-
-def test_without_following_the_model_of_the_start_stays(tmp_path: Path) -> None:
-    pipeline = a_trained_pipeline(tmp_path / "store", models=("m1", "m2"))
-    with a_server(pipeline, tmp_path, model_check_seconds=0.01, follow_model=False) as client:
-        Registry(pipeline.store).publish("m2", "better")
-        for _ in range(20):
-            assert answers(client, a_call(text_of(RED)))[0]["data"]["model_id"] == "m1"
 
 
 @pytest.mark.parametrize("serve", [{"host": "0.0.0.0"}, {"editing": True}])  # noqa: S104 - that is the point

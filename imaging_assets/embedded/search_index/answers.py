@@ -9,10 +9,14 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from imaging_assets.embedded.search_index.facets import FacetCounter, FacetCounts, fetch_docs
-from imaging_assets.embedded.search_index.questions import Selection, match_expression, ordering, selection
+import numpy as np
+
+from imaging_assets.embedded.search_index.facets import FacetCounter, FacetCounts
+from imaging_assets.embedded.search_index.kept_columns import KeptColumns, fetch_docs
+from imaging_assets.embedded.search_index.pages import first_page, ordered_page
+from imaging_assets.embedded.search_index.questions import Selection, match_expression, selection
 from imaging_assets.embedded.search_index.schema import Schema
-from imaging_assets.embedded.search_index.vectors import VectorMatrix
+from imaging_assets.embedded.search_index.vectors import Docs, VectorMatrix
 from imaging_assets.ports.search_values import unit_vector
 from imaging_assets.records.search import Document, SearchAnswer, SearchHit, SearchQuery
 
@@ -27,43 +31,40 @@ class Answerer:
     connection: sqlite3.Connection
     schema: Schema
     declared: Schema
+    kept: KeptColumns
 
     def ranked_by_sql(self, query: SearchQuery) -> SearchAnswer:
         """Answer ranked by text, by order or not at all."""
         selected = selection(query, self.schema)
-        if selected:
-            self._note_matches(selected)
-        source = "temp.matches" if selected else "(select doc, 0.0 as score from documents)"
-        count = self.connection.execute(f"select count(*) from {source}").fetchone()[0]
-        order, joined = "m.score, m.doc", ""
-        if query.order:
-            order, joined = ordering(query.order, self.schema), "join documents d on d.doc = m.doc"
-        sql = f"select m.doc, 0.0 - m.score from {source} m {joined} order by {order} limit ? offset ?"
-        page = self.connection.execute(sql, (query.top, query.skip)).fetchall()
-        return SearchAnswer(self._hits(page, query.text), count, self._facets(query, all_match=not selected))
+        if selected and match_expression(query.text) and not query.order:
+            rows = self.connection.execute(selected.sql, selected.parameters).fetchall()
+            matches, scores = np.array([doc for doc, _ in rows], np.int64), np.array([score for _, score in rows])
+            docs, best = first_page(scores, matches, query)
+            page = list(zip(docs.tolist(), (0.0 - best).tolist(), strict=True))
+        else:
+            matches = self._fetch(selected) if selected else self.kept.docs(self.connection)
+            if query.order:
+                page = [(doc, 0.0) for doc in ordered_page(self.connection, self.schema, self.kept, matches, query)]
+            else:
+                page = [(doc, 0.0) for doc in np.sort(matches)[query.skip : query.skip + query.top].tolist()]
+        return SearchAnswer(self._hits(page, query.text), len(matches), self._facets(query, matches))
 
     def ranked_by(self, vectors: VectorMatrix, query: SearchQuery) -> SearchAnswer:
         """Answer ranked by similarity."""
-        selected = selection(query, self.schema)
-        assert selected is not None  # "has a vector" is a condition
         vector = unit_vector(query.vector, self.schema.dimensions, "vector")
         narrowed = selection(replace(query, vector=None), self.schema)  # the matrix knows by itself who has a vector
-        among = fetch_docs(self.connection, f"({narrowed.sql})", narrowed.parameters) if narrowed else None
+        among = self._fetch(narrowed) if narrowed else None
         nearest = vectors.nearest(vector, among, skip=query.skip, top=query.top)
         page = list(zip(nearest.docs.tolist(), nearest.scores.tolist(), strict=True))
-        if query.facets:
-            self._note_matches(selected)
-        return SearchAnswer(self._hits(page, query.text), nearest.count, self._facets(query, all_match=False))
+        return SearchAnswer(self._hits(page, query.text), len(nearest.candidates), self._facets(query, nearest.candidates))
 
-    def _note_matches(self, selected: Selection) -> None:
-        self.connection.execute("create temp table if not exists matches (doc integer, score real)")
-        self.connection.execute("delete from temp.matches")
-        self.connection.execute(f"insert into temp.matches {selected.sql}", selected.parameters)
+    def _fetch(self, selected: Selection) -> Docs:
+        return fetch_docs(self.connection, f"({selected.sql})", selected.parameters)
 
-    def _facets(self, query: SearchQuery, *, all_match: bool) -> Mapping[str, FacetCounts]:
+    def _facets(self, query: SearchQuery, matches: Docs) -> Mapping[str, FacetCounts]:
         if not query.facets:
             return {}
-        counter = FacetCounter(self.connection, self.schema, query.facet_values, all_match=all_match)
+        counter = FacetCounter(self.connection, self.schema, self.kept, matches, query.facet_values)
         return {name: counter.count(self.declared.by_name[name]) for name in query.facets}
 
     def _hits(self, page: _Page, text: str) -> tuple[SearchHit, ...]:

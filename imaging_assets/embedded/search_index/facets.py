@@ -1,17 +1,18 @@
 """How often each value of a field occurs among the matches of a query.
 
-Belongs here: counting, by the way that is fastest for the number of matches. Does not: finding the matches (`answers`), which
-are expected in the table `temp.matches`.
+Belongs here: counting, by the way that is fastest for the number of matches. Does not: finding the matches (`answers`).
 """
 # ruff: noqa: S608 - identifiers come from declared fields only, values travel as parameters
 
+import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from imaging_assets.embedded.search_index.columns import facet_value
+from imaging_assets.embedded.search_index.kept_columns import KeptColumns
 from imaging_assets.embedded.search_index.questions import column_of
 from imaging_assets.embedded.search_index.schema import Schema, list_table
 from imaging_assets.embedded.search_index.vectors import Docs
@@ -24,51 +25,59 @@ _Counted = Iterable[tuple[Any, int]]
 class FacetCounter:
     """Counts over the matches of one query, at most `most` values per field, most frequent first, ties by value."""
 
-    def __init__(self, connection: sqlite3.Connection, schema: Schema, most: int, *, all_match: bool) -> None:
+    def __init__(self, connection: sqlite3.Connection, schema: Schema, kept: KeptColumns, matches: Docs, most: int) -> None:
         self._connection = connection
         self._schema = schema
+        self._kept = kept
+        self._matches = matches
         self._most = most
-        self._all_match = all_match
-        self._is_match = None if all_match else self._mask_of_many()
+        self._few = len(matches) * 4 < connection.execute("select count(*) from documents").fetchone()[0]
+        self._noted = False
 
     def count(self, field: SearchField) -> FacetCounts:
         """(value, count) pairs; none where this generation does not have the field."""
-        if field.type == "strings":
-            known, table, value = field.name in {shared.name for shared in self._schema.lists}, list_table(field), "value"
-        else:
-            known, table, value = bool(column_of(field.name, self._schema)), "documents", f'"{field.name}"'
+        is_list = field.type == "strings"
+        known = field.name in {shared.name for shared in self._schema.lists} if is_list else column_of(field.name, self._schema)
         if not known:
             return ()
-        counted = self._count_many(table, value) if self._is_match is not None else self._count_in_sql(table, value)
+        # A few matches are joined faster than a column is loaded.
+        counted = self._join(field) if self._few and not self._kept.has(field) else self._count(field)
         return tuple((facet_value(field, value), count) for value, count in counted)
 
-    def _mask_of_many(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]] | None:
-        """Whether each document is a match, or None where they are too few for this to be faster than a join."""
-        sql = "select (select count(*) from temp.matches) * 4, (select count(*) from documents), max(doc) from documents"
-        four_times, total, last = self._connection.execute(sql).fetchone()
-        if four_times < total or not total:
-            return None
-        mask = np.zeros(last + 1, np.bool_)
-        mask[fetch_docs(self._connection, "temp.matches")] = True
+    def _count(self, field: SearchField) -> _Counted:
+        if field.type == "strings":
+            pairs = self._kept.list_column(self._connection, field)
+            values, places = pairs.values, pairs.places[self._mask(pairs.docs)]
+        else:
+            column = self._kept.column(self._connection, self._schema, field)
+            values, places = column.values, column.places[self._matches]
+        counts = np.bincount(places[places >= 0], minlength=len(values))
+        # The values are in order, and a stable sort leaves ties so.
+        best = np.argsort(-counts, kind="stable")[: self._most]
+        return [(values[place], int(counts[place])) for place in best.tolist() if counts[place]]
+
+    def _mask(self, docs: Docs) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """Which of some row numbers are matches."""
+        last = max(int(docs.max(initial=0)), int(self._matches.max(initial=0)))
+        is_match = np.zeros(last + 1, np.bool_)
+        is_match[self._matches] = True
+        mask: np.ndarray[tuple[int], np.dtype[np.bool_]] = is_match[docs]
         return mask
 
-    def _count_in_sql(self, table: str, value: str) -> _Counted:
+    def _join(self, field: SearchField) -> _Counted:
+        table, value = (list_table(field), "value") if field.type == "strings" else ("documents", f'"{field.name}"')
+        self._note_matches()
         # "cross" keeps SQLite from walking through all values for a handful of matches.
-        rows = f"{table} v" if self._all_match else f"temp.matches m cross join {table} v on v.doc = m.doc"
-        sql = f"select v.{value}, count(*) from {rows} where v.{value} is not null group by 1 order by 2 desc, 1 limit ?"
+        sql = (
+            f"select v.{value}, count(*) from temp.matches m cross join {table} v on v.doc = m.doc "
+            f"where v.{value} is not null group by 1 order by 2 desc, 1 limit ?"
+        )
         return self._connection.execute(sql, (self._most,))
 
-    def _count_many(self, table: str, value: str) -> _Counted:
-        assert self._is_match is not None
-        sql = f"select {value}, group_concat(doc) from {table} where {value} is not null group by 1"
-        counted = [(value, int(self._is_match[_parse(docs)].sum())) for value, docs in self._connection.execute(sql)]
-        return sorted((pair for pair in counted if pair[1]), key=lambda pair: (-pair[1], pair[0]))[: self._most]
-
-
-def fetch_docs(connection: sqlite3.Connection, source: str, parameters: Sequence[Any] = ()) -> Docs:
-    """Row numbers of a table or subquery; one text is several times faster to fetch than a row per document."""
-    return _parse(connection.execute(f"select group_concat(doc) from {source}", parameters).fetchone()[0] or "")
-
-
-def _parse(docs: str) -> Docs:
-    return np.fromstring(docs, np.int64, sep=",")
+    def _note_matches(self) -> None:
+        if not self._noted:
+            self._connection.execute("create temp table if not exists matches (doc integer)")
+            self._connection.execute("delete from temp.matches")
+            text = json.dumps(self._matches.tolist())
+            self._connection.execute("insert into temp.matches select value from json_each(?)", (text,))
+            self._noted = True

@@ -13,6 +13,7 @@ from pathlib import Path
 from imaging_assets.embedded.search_index.answers import Answerer, document_of
 from imaging_assets.embedded.search_index.columns import stored
 from imaging_assets.embedded.search_index.database import Database, create
+from imaging_assets.embedded.search_index.kept_columns import KeptColumns, count_version, version_of
 from imaging_assets.embedded.search_index.schema import Schema, list_table
 from imaging_assets.embedded.search_index.vectors import VectorMatrix
 from imaging_assets.errors import QueryError
@@ -33,6 +34,7 @@ class Generation:
             self._own = Schema.from_json(connection.execute("select schema from about").fetchone()[0])
         self._schema = self._own.shared_with(declared)
         self._vectors = VectorMatrix(self._own.dimensions)
+        self._kept = KeptColumns(-1)
 
     @staticmethod
     def create(path: Path, schema: Schema) -> None:
@@ -48,12 +50,14 @@ class Generation:
         """Add or replace documents of different keys."""
         for start in range(0, len(documents), _TRANSACTION):
             with self._database.writing() as connection:
+                count_version(connection)
                 self._put(connection, documents[start : start + _TRANSACTION])
 
     def delete(self, keys: Sequence[str]) -> None:
         """Delete by key."""
         for start in range(0, len(keys), _TRANSACTION):
             with self._database.writing() as connection:
+                count_version(connection)
                 docs = [(doc,) for doc, _ in _known(connection, keys[start : start + _TRANSACTION]).values()]
                 self._drop_vectors(connection, [doc for (doc,) in docs])
                 for table in ["documents", "bodies", *map(list_table, self._own.lists)]:
@@ -78,13 +82,20 @@ class Generation:
         """Answer a checked query."""
         if query.vector is None or query.order:
             with self._database.reading() as connection:
-                return Answerer(connection, self._schema, self._declared).ranked_by_sql(query)
+                return self._answerer(connection).ranked_by_sql(query)
         if not self._own.same_vectors(self._declared):
             raise QueryError("The index still serves vectors of another embedding. Promote the rebuilt index, then ask again.")
         # The matrix must not run ahead of the snapshot that its hits are read from.
         with self._vectors.lock, self._database.reading() as connection:
             self._vectors.refresh(connection)
-            return Answerer(connection, self._schema, self._declared).ranked_by(self._vectors, query)
+            return self._answerer(connection).ranked_by(self._vectors, query)
+
+    def _answerer(self, connection: sqlite3.Connection) -> Answerer:
+        """With the columns of the state that the transaction sees."""
+        version, kept = version_of(connection), self._kept
+        if kept.version != version:
+            kept = self._kept = KeptColumns(version)
+        return Answerer(connection, self._schema, self._declared, kept)
 
     def _put(self, connection: sqlite3.Connection, documents: Sequence[CheckedDocument]) -> None:
         known = _known(connection, [document.key for document in documents])

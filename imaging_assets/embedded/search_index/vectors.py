@@ -17,11 +17,11 @@ Scores = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Nearest:
-    """A page of row numbers of `documents` with their cosines, and the number of candidates."""
+    """A page of row numbers of `documents` with their cosines, and the row numbers of all candidates."""
 
     docs: Docs
     scores: Scores
-    count: int
+    candidates: Docs
 
 
 class VectorMatrix:
@@ -66,7 +66,7 @@ class VectorMatrix:
             worst = np.partition(scores, len(docs) - last)[len(docs) - last]
             best = np.flatnonzero(scores >= worst)
         page = best[np.lexsort((docs[best], -scores[best]))][skip:last]
-        return Nearest(docs[page], scores[page], len(docs))
+        return Nearest(docs[page], scores[page], docs)
 
     def _rows(self, docs: Docs) -> Docs:
         rows = self._row_of[docs[docs < len(self._row_of)]]
