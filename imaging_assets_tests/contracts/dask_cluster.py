@@ -15,7 +15,7 @@ from typing import Self
 
 from distributed import Client
 
-QUIET = {"DASK_DISTRIBUTED__DASHBOARD__LINK": "", "PYTHONWARNINGS": "ignore"}
+ENVIRONMENT = {"PYTHONWARNINGS": "ignore", "OMP_NUM_THREADS": "1"}
 
 
 def free_port() -> int:
@@ -72,7 +72,7 @@ class DaskCluster:
     def _start(self, *arguments: str) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-W", "ignore", "-m", "distributed.cli.dask_" + arguments[0], *arguments[1:]]
         silent = subprocess.DEVNULL
-        return subprocess.Popen(command, env=os.environ | QUIET, cwd=self._folder, stdout=silent, stderr=silent)
+        return subprocess.Popen(command, env=os.environ | ENVIRONMENT, cwd=self._folder, stdout=silent, stderr=silent)
 
 
 class CountingRelay:
