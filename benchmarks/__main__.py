@@ -8,7 +8,19 @@ import json
 import sys
 from pathlib import Path
 
-BENCHMARKS = ("gallery", "insights", "memory", "overhead", "resize", "search", "sensors", "skill", "trainer", "training_sets")
+BENCHMARKS = (
+    "gallery",
+    "insights",
+    "memory",
+    "overhead",
+    "resize",
+    "scaleout",
+    "search",
+    "sensors",
+    "skill",
+    "trainer",
+    "training_sets",
+)
 _COLUMNS = ("name", "ours", "peer", "unit", "ratio", "goal", "holds")
 
 

@@ -32,7 +32,7 @@ from imaging_assets_tests.builders import DAY, a_pipeline, land
 Row = dict[str, object]
 
 _IMAGES = 24
-_COPIES = 12
+_COPIES = 48
 """Of each image on the day that the quick engines are measured on: a run costs some milliseconds, however many its images."""
 _LARGE_DAY = "2026-03-03"
 _QUICK = ("image_vectors", "image_tags")

@@ -19,9 +19,10 @@ Who may import whom (a test enforces it)::
     ports                       stages, embedded, backends, defs
     stages                      defs, cli, backends, web
     settings                    backends, cli, defs
-    azure, embedded             backends only, and late
+    azure, embedded             backends only, and late; workers takes executors of embedded
     analyzers                   backends, defs: which insights there are, and who answers
     backends                    defs, cli, web, rehearsals
+    workers                     backends: who works on images, and what travels to them
     rehearsals                  cli only: what `plan` plays on
     defs                        cli only, and late; Dagster lives there and in definitions.py
     web                         cli only, and late; imports ports, stages, settings, backends

@@ -72,6 +72,12 @@ def _texts(_around: Surroundings, **options: Any) -> ImageAnalyzer:
     return TextAnalyzer(**options)
 
 
+def _tesseract(_around: Surroundings, **options: Any) -> ImageAnalyzer:
+    from imaging_assets.embedded.analyzers.tesseract import TesseractAnalyzer  # noqa: PLC0415
+
+    return TesseractAnalyzer(**options)
+
+
 def _faces(around: Surroundings, **options: Any) -> ImageAnalyzer:
     from imaging_assets.embedded.analyzers.faces import FaceAnalyzer  # noqa: PLC0415
 
@@ -140,6 +146,7 @@ BUILT_IN: Mapping[str, BuiltIn] = {
     "face_prints": BuiltIn(_face_prints, module="cv2", extra="faces"),
     "face_matches": BuiltIn(_face_matches, module="cv2", extra="faces"),
     "azure_image_analysis": BuiltIn(_azure_image_analysis),
+    "tesseract": BuiltIn(_tesseract, module="tesserocr", extra="tesseract"),
 }
 """By the name of the step; another step may use the same analyser by that name."""
 

@@ -21,6 +21,7 @@ from imaging_assets.settings import Settings
 from imaging_assets.stages.insights.plan import VECTORS
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.state import Manifests
+from imaging_assets.workers import workers_of
 
 if TYPE_CHECKING:
     from imaging_assets.azure.blob_store import AzureBlobStore
@@ -92,7 +93,7 @@ def build(settings: Settings, *, blob_service: Any = None) -> Pipeline:
     return Pipeline(
         store=store,
         manifests=Manifests(store, settings.places.manifests),
-        executor=ThreadExecutor(settings.resize.workers),
+        threads=ThreadExecutor(settings.resize.workers),
         embedder=embedder,
         insights=plan(settings, store),
         trainer=trainer,
@@ -111,7 +112,7 @@ def build(settings: Settings, *, blob_service: Any = None) -> Pipeline:
         deletions=settings.deletions,
         crop_days=settings.insights.crop_days,
         events=build_event_queue(settings) if settings.sensors.source == "events" else None,
-    )
+    ).worked_on(workers_of(settings))
 
 
 def build_event_queue(settings: Settings) -> EventQueue:

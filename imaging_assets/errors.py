@@ -27,6 +27,7 @@
     ├── ServiceError              an outside service refused, failed, or gave no answer
     │   ├── AccessDeniedError     it does not accept the key or identity
     │   └── QuotaError            a limit of its tier is reached
+    ├── WorkerLostError           processes or machines that work on images died again and again
     └── SearchIndexError
         ├── SearchIndexMissingError an index was deleted behind our back
         └── QueryError            a query names an unknown field or a bad page
@@ -34,6 +35,7 @@
 Errors of third parties are translated where they arise (a port's implementation); nothing above a port sees them.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 from typing_extensions import override
@@ -53,7 +55,17 @@ QuarantineReason = Literal[
 
 
 class ImagingError(Exception):
-    """Base of all errors raised on purpose; the text is meant for people."""
+    """Base of all errors raised on purpose; the text is meant for people. They travel between processes as they are."""
+
+    @override
+    def __reduce__(self) -> tuple[Callable[..., "ImagingError"], tuple[object, ...]]:
+        return _arrived, (type(self), self.args, self.__dict__)
+
+
+def _arrived(kind: type[ImagingError], args: tuple[object, ...], facts: dict[str, object]) -> ImagingError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(facts)
+    return error
 
 
 class SettingsError(ImagingError):
@@ -133,10 +145,6 @@ class UnreadableImageError(ImagingError):
         self.reason: QuarantineReason = reason
         self.detail = detail
 
-    @override
-    def __reduce__(self) -> tuple[type["UnreadableImageError"], tuple[QuarantineReason, str]]:
-        return (UnreadableImageError, (self.reason, self.detail))  # it travels between processes
-
 
 class AnalysisError(ImagingError):
     """An analyser has no answer for one image; `may_pass` when asking again later may help."""
@@ -192,6 +200,10 @@ class AccessDeniedError(ServiceError):
 
 class QuotaError(ServiceError):
     """A limit of the service's tier is reached."""
+
+
+class WorkerLostError(ImagingError):
+    """Processes or machines that work on images died again and again of the same task, or their scheduler went away."""
 
 
 class SearchIndexError(ImagingError):

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnparsedVariableError
 from typing_extensions import override
@@ -27,6 +27,7 @@ from imaging_assets.policies import (
     Catalog,
     CustomVision,
     Deletions,
+    Execution,
     Insights,
     Labels,
     Landing,
@@ -83,6 +84,7 @@ class Settings(BaseSettings):
     places: Places = Places()
     landing: Landing = Landing()
     resize: Resize = Resize()
+    executor: Execution = Execution()
     insights: Insights = Insights()
     vision: Vision = Vision()
     catalog: Catalog = Catalog()
@@ -196,6 +198,22 @@ def remember_start(settings: Settings, day: date) -> Settings:
     )
     (settings.home / REMEMBERED_FILE).write_text(text, encoding="utf-8")
     return _with_start(settings, day)
+
+
+def without_secrets(settings: Settings) -> Settings:
+    """Settings that may travel: every key and password is unset."""
+    return with_secrets_of(settings, Settings.model_construct())
+
+
+def with_secrets_of(settings: Settings, other: Settings) -> Settings:
+    """Settings with the keys and passwords of others."""
+    changed: dict[str, object] = {}
+    for name, group in settings:
+        if isinstance(group, BaseModel):
+            kinds = type(group).model_fields
+            secret = [inner for inner, field in kinds.items() if "SecretStr" in str(field.annotation)]
+            changed[name] = group.model_copy(update={inner: getattr(getattr(other, name), inner) for inner in secret})
+    return settings.model_copy(update=changed)
 
 
 def _with_start(settings: Settings, day: date) -> Settings:

@@ -1,5 +1,6 @@
 """The docs say what the code says: settings, assets, commands, links."""
 
+import json
 import re
 import subprocess
 import sys
@@ -48,6 +49,21 @@ def test_every_command_the_pages_name_exists() -> None:
     commands = set(getattr(get_command(app), "commands"))  # noqa: B009
     named = {name for page in PAGES for name in re.findall(r"imaging-assets (?!FOLDER)([a-z]+(?:-[a-z]+)*)", _code(page))}
     assert named - commands == set()
+
+
+def test_plots_show_the_figures_of_the_page() -> None:
+    page = (DOCS / "performance.md").read_text(encoding="utf-8")
+    figures = json.loads((DOCS / "figures.json").read_text(encoding="utf-8"))
+    rows = [*figures["goals"], *figures["gallery"]]
+    told = [number for row in rows for number in (row["ours"], row.get("peer"), row.get("goal", "").rpartition(" ")[2]) if number]
+    assert [number for number in told if not re.search(rf"(?<![\d.]){re.escape(f'{float(number):g}')}(\.?0+)?(?!\d)", page)] == []
+    missed = [row for row in figures["goals"] if not _holds(row["ours"], row["goal"])]
+    assert f"{len(missed)} of {len(figures['goals'])} miss" in page
+
+
+def _holds(ours: float, goal: str) -> bool:
+    sign, number = goal.split()
+    return ours <= float(number) if sign == "<=" else ours >= float(number)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

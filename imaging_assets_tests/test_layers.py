@@ -21,8 +21,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": EVERYONE,
     "analyzers": EVERYONE | {"ports", "settings", "stages.insights", "late embedded", "late azure"},
     "backends": EVERYONE
-    | {"ports", "settings", "analyzers", "stages.pipeline", "stages.state", "stages.insights.plan"}
+    | {"ports", "settings", "analyzers", "workers", "stages.pipeline", "stages.state", "stages.insights.plan"}
     | {"late embedded", "late azure", "late stages.images.encode"},
+    "workers": EVERYONE | {"settings", "stages.pipeline", "late backends", "late embedded"},
     "rehearsals": EVERYONE | {"ports", "settings", "backends", "stages", "late azure"},
     "defs": EVERYONE | {"ports", "stages", "settings", "analyzers", "backends", "defs"},
     "definitions": {"defs"},
@@ -43,11 +44,12 @@ THIRD_PARTIES: dict[str, set[str]] = {
     "stages": PILLOW_AND_TABLES | {"typing_extensions", "defusedxml", "ijson", "pi_heif", "simplejpeg", "yaml"},
     "embedded": PILLOW_AND_TABLES
     | {"sklearn", "skl2onnx", "onnx", "onnxruntime", "filelock", "threadpoolctl", "typing_extensions"}
-    | {"cv2", "rapidocr", "sqlalchemy", "torch"},
+    | {"cv2", "distributed", "rapidocr", "sqlalchemy", "tesserocr", "torch"},
     "azure": {"azure", "msrest", "numpy", "requests", "PIL", "typing_extensions"},
     "settings": {"pydantic", "pydantic_settings", "typing_extensions"},
     "analyzers": set(),
     "backends": set(),
+    "workers": set(),
     "rehearsals": set(),
     "defs": {"dagster", "dagster_azure", "numpy", "polars", "pydantic", "typing_extensions"},
     "definitions": {"dagster"},

@@ -29,7 +29,7 @@ def check_out(session: Session, day: date | None, folder: Path, *, max_per_class
         raise UsageError(f"No image up to {dataset.day} is in a training set. Label some, then `imaging-assets run`.")
     filled = FilledFolder.open(folder)
     places = [(place, image.blob) for image in images for place in image_places("csv", image.said)]
-    filled.put_blobs(places, pipeline.store, pipeline.executor)
+    filled.put_blobs(places, pipeline.store, pipeline.threads)
     for name, text in annotation_files("csv", [image.said for image in images]):
         filled.put(name, text.encode())
     filled.finish()

@@ -78,7 +78,7 @@ def _play(session: Session, pipeline: Pipeline, day: DemoDay) -> None:
         return
     session.say(f"\n{day.day}  {day.title}")
     landing, labels = pipeline.places.landing, pipeline.places.labels
-    list(pipeline.executor.map(lambda file: _land(pipeline, landing, file), day.arrivals))
+    list(pipeline.threads.map(lambda file: _land(pipeline, landing, file), day.arrivals))
     for file in day.label_files:
         _land(pipeline, labels, file)
     for old, new in day.moves:

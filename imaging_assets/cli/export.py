@@ -74,7 +74,7 @@ def export_dataset(
     if images or format_name == "folders":
         blobs = {image.said.path: image.blob for image in dataset.images}
         places = [(place, blobs[image.path]) for image in kept for place in image_places(format_name, image)]
-        filled.put_blobs(places, pipeline.store, pipeline.executor)
+        filled.put_blobs(places, pipeline.store, pipeline.threads)
     if register:
         image_url = register.assets.add_images(f"{register.name}-images", folder / "images")
     files = dict(annotation_files(format_name, kept, image_url))

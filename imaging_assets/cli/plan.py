@@ -19,6 +19,7 @@ OK = 0
 
 _SERVICES = ("custom vision", "search", "vision")
 _PREDICTIONS = ("quick_test_image", "classify_image_with_no_store", "detect_image_with_no_store")
+_TRAINING = "training begun"
 _SHOWN = 30
 
 
@@ -78,6 +79,8 @@ def plan_days(session: Session, day: date | None, since: date | None, until: dat
         else None,
     }
     _tell(session, days, training, chosen)
+    if billed and training and training.trains and not done.content.get(_TRAINING):
+        session.say("            no training is begun: the iteration that is there already, or that runs, learns from the same")
     _tell_numbers(session, done, settings.prices, settings.custom_vision)
     if more:
         predictions, documents = value["if_published"]["predictions"], value["if_published"]["documents"]  # type: ignore[index]
@@ -109,7 +112,7 @@ def _days_more(ahead: DayAhead, before: Sequence[DayAhead]) -> tuple[int, int]:
 def cost_of(numbers: Numbers, prices: Prices, policy: CustomVision) -> Cost:
     """What is billed, as far as its price is set."""
     custom_vision = numbers.calls["custom vision"]
-    trainings = custom_vision.get("train_project", 0)
+    trainings = numbers.content.get(_TRAINING, 0)
     hours = trainings * policy.budget_hours if policy.training_type == "advanced" else 0
     units = {
         "custom_vision_1000_uploads": numbers.content.get("images uploaded", 0) / 1000,

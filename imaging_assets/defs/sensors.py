@@ -55,6 +55,7 @@ def new_images(context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[P
     if reason := _no_store(pipeline):
         return dg.SkipReason(reason)
     check_marker(pipeline)
+    unfinished = _unfinished(context)
     days = Days(pipeline)
     look = begin_round(context, pipeline, days)
     if not look.days:
@@ -67,7 +68,7 @@ def new_images(context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[P
         )
         looked_at = [day for day in looked_at if day not in lost]
     ours = [item for item in _each(context, looked_at, days.behind) if not _of_another_sensor(item)]
-    requests = _requests(context, ours, _policy.requests_per_tick)
+    requests = _requests(context, ours, _policy.requests_per_tick, unfinished)
     if not requests and finish_rebuild(days):
         context.log.info("The index was rebuilt; its new generation serves.")
     return dg.SensorResult(
@@ -86,17 +87,18 @@ def label_changes(context: dg.SensorEvaluationContext, pipeline: dg.ResourcePara
     """Label files that changed, then the days whose labels did."""
     if reason := _no_store(pipeline):
         return dg.SkipReason(reason)
+    unfinished = _unfinished(context)
     days = Days(pipeline)
     if not days.newest("resized_images"):
         return dg.SkipReason("No image is there yet that a label could mean.")
     if wanted := days.labels_behind():
-        if _running(context, {"label_records"}):
+        if _will_make({"label_records"}, unfinished):
             return dg.SkipReason("A run that follows the label files is under way.")
         behind: Iterable[Behind] = [Behind(ALL, ("label_records",), wanted)]
     else:
         found = _each(context, reversed(days.known), days.behind_inside)
         behind = (item for item in found if item.steps[0] == "tagged_manifests")
-    requests = _requests(context, behind, _policy.requests_per_tick)
+    requests = _requests(context, behind, _policy.requests_per_tick, unfinished)
     return (
         dg.SensorResult(run_requests=requests) if requests else dg.SkipReason(f"All labels are where they belong{_OR_WAITED_FOR}")
     )
@@ -111,7 +113,8 @@ def training(context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pip
     """The newest training set when labels changed, and a training when enough did and the last one is long enough ago."""
     if reason := _no_store(pipeline):
         return dg.SkipReason(reason)
-    if _running(context, set(_TRAINING)):
+    unfinished = _unfinished(context)
+    if _will_make(set(_TRAINING), unfinished):
         return dg.SkipReason("A training is under way.")
     days = Days(pipeline)
     if wanted := days.training_set_behind():
@@ -123,7 +126,7 @@ def training(context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pip
         behind = Behind(days.newest_tagged, ("training_iterations",), wanted)
     else:
         return dg.SkipReason("The newest training set was trained on, or there is none.")
-    requests = _requests(context, [behind], 1)
+    requests = _requests(context, [behind], 1, unfinished)
     return (
         dg.SensorResult(run_requests=requests)
         if requests
@@ -140,13 +143,14 @@ def model_rollout(context: dg.SensorEvaluationContext, pipeline: dg.ResourcePara
     """Older days predicted by an older model, newest first, a few at a time."""
     if reason := _no_store(pipeline):
         return dg.SkipReason(reason)
+    unfinished = _unfinished(context)
     days = Days(pipeline)
     if days.model_id is None:
         return dg.SkipReason("No model has been published yet.")
     # Those of an older model count too: superseded, they predict by the one that serves when they begin.
-    free = pipeline.rollout.days_per_tick - sum(MODEL_TAG in run.tags for run in _unfinished(context, {}))
+    free = pipeline.rollout.days_per_tick - sum(MODEL_TAG in run.tags for run in unfinished)
     behind = (item for item in _each(context, reversed(days.known), days.behind_inside) if item.waits_for_model)
-    requests = _requests(context, behind, free, {MODEL_TAG: days.model_id})
+    requests = _requests(context, behind, free, unfinished, {MODEL_TAG: days.model_id})
     return (
         dg.SensorResult(run_requests=requests)
         if requests
@@ -172,10 +176,18 @@ def _of_another_sensor(found: Behind) -> bool:
 
 
 def _requests(
-    context: dg.SensorEvaluationContext, behind: Iterable[Behind], most: int, tags: dict[str, str] | None = None
+    context: dg.SensorEvaluationContext,
+    behind: Iterable[Behind],
+    most: int,
+    before: Sequence[dg.DagsterRun],
+    tags: dict[str, str] | None = None,
 ) -> list[dg.RunRequest]:
-    """At most so many requests for days that have no unfinished run and whose last failure is long enough ago."""
-    unfinished = _unfinished(context, {})
+    """At most so many requests for days that have no unfinished run and whose last failure is long enough ago.
+
+    Args:
+        before: Runs that were unfinished before the state was looked at. Of one that ended since, the state may show nothing yet.
+    """
+    unfinished = [*before, *_unfinished(context)]
     requests: list[dg.RunRequest] = []
     outside = []
     for item in behind:
@@ -210,14 +222,14 @@ def _busy(item: Behind, unfinished: Iterable[dg.DagsterRun]) -> bool:
     return any(assets is None or item.steps[0] in _TRAINING or not assets <= training for assets in of_day)
 
 
-def _unfinished(context: dg.SensorEvaluationContext, tags: dict[str, str]) -> Sequence[dg.DagsterRun]:
-    return context.instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED, tags=tags))
+def _unfinished(context: dg.SensorEvaluationContext) -> Sequence[dg.DagsterRun]:
+    return context.instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED))
 
 
-def _running(context: dg.SensorEvaluationContext, assets: set[str]) -> bool:
-    """Whether an unfinished run will materialise any of the assets."""
+def _will_make(assets: set[str], runs: Iterable[dg.DagsterRun]) -> bool:
+    """Whether one of the runs will materialise any of the assets."""
     keys = {dg.AssetKey(asset) for asset in assets}
-    return any(run.asset_selection is not None and keys & set(run.asset_selection) for run in _unfinished(context, {}))
+    return any(run.asset_selection is not None and keys & set(run.asset_selection) for run in runs)
 
 
 def _no_store(pipeline: Pipeline) -> str:

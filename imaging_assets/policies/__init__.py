@@ -4,6 +4,7 @@ Belongs here: one frozen group per subject; stages take the group they need. Doe
 """
 
 from imaging_assets.policies.azure import CUSTOM_VISION_NOTICE, Azure, CustomVision, Vision
+from imaging_assets.policies.execution import Execution
 from imaging_assets.policies.images import Deletions, Landing, LandingSource, Partitions, Places, Resize
 from imaging_assets.policies.insights import Insights, InsightStep
 from imaging_assets.policies.manifests import LABEL_COLUMNS, LabelFormat, Labels, LabelSource
@@ -21,6 +22,7 @@ __all__ = [
     "Catalog",
     "CustomVision",
     "Deletions",
+    "Execution",
     "InsightStep",
     "Insights",
     "LabelFormat",

@@ -32,6 +32,7 @@ _EXTRAS = {
     "faces": "opencv-python-headless",
     "heic": "pi-heif",
     "ocr": "rapidocr",
+    "tesseract": "tesserocr",
     "postgres": "psycopg",
     "torch": "torch",
 }

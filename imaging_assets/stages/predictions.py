@@ -9,6 +9,7 @@ is paid for once per model.
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -90,7 +91,7 @@ def score_images(pipeline: Pipeline, model_id: str, blobs: Mapping[str, str]) ->
     batches = _batches(list(blobs.items()))
     answers: dict[str, Scored] = {}
     asked = 0
-    for part, number in pipeline.executor.map(lambda batch: _score_batch(pipeline, model_id, batch), batches):
+    for part, number in pipeline.executor.map(partial(_score_batch, pipeline, model_id), batches):
         answers |= part
         asked += number
     return answers, asked

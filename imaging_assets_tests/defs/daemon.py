@@ -32,9 +32,6 @@ QUICK: dict[str, dict[str, Any]] = {
 }
 """Settings under which everything happens soon."""
 
-TICKS = 3
-"""Seconds within which a tick that began before a run's end has asked for what it found."""
-
 _MONITORING = "poll_interval_seconds: 30\n  free_slots_after_run_end_seconds: 30"
 _QUICK_MONITORING = "poll_interval_seconds: 2\n  free_slots_after_run_end_seconds: 1"
 
@@ -109,6 +106,14 @@ class Deployment:
         self._started[0].kill()
         self._started[0].wait(10)
 
+    def kill_code_server(self) -> None:
+        """End the code server alone, which the daemon started; daemon and run workers live on."""
+        found = subprocess.run(
+            ["pgrep", "-g", str(self._started[0].pid), "-f", "dagster api grpc"], check=True, capture_output=True, text=True
+        )
+        for pid in found.stdout.split():
+            os.kill(int(pid), signal.SIGKILL)
+
     @contextmanager
     def instance(self) -> Iterator[dg.DagsterInstance]:
         """The history."""
@@ -144,15 +149,9 @@ class Deployment:
             time.sleep(0.25)
 
     def up_to_date(self, *days: str) -> bool:
-        """Whether nothing of these days is behind, nothing is running, and no tick of a moment ago may still ask for something."""
+        """Whether nothing of these days is behind and nothing is running."""
         state = Days(self.pipeline)
-        return all(state.behind(day) is None for day in days) and not self.unfinished() and self._quiet_since() > TICKS
-
-    def _quiet_since(self) -> float:
-        """Seconds since the last run ended (unending where none did)."""
-        with self.instance() as instance:
-            ended = [record.end_time for record in instance.get_run_records() if record.end_time]
-        return time.time() - max(ended, default=0)
+        return all(state.behind(day) is None for day in days) and not self.unfinished()
 
     def trained(self) -> bool:
         """Whether the newest tagged day has its training set and its iteration."""

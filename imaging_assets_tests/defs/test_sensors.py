@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,18 +10,22 @@ from typing import Any
 import dagster as dg
 import pytest
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+from typing_extensions import override
 
 from imaging_assets.defs.attempts import Attempts
 from imaging_assets.defs.partitions import DAILY
 from imaging_assets.defs.sensors import label_changes, model_rollout, new_images, training
 from imaging_assets.defs.tags import CONSENT_TAG, DAY_TAG, MODEL_TAG, WANTED_TAG
 from imaging_assets.errors import StoreUnavailableError
+from imaging_assets.ports.blob_store import BlobStore
+from imaging_assets.records.images import BlobInfo
 from imaging_assets.stages.days import MADE_OF_ALL, Days
 from imaging_assets.stages.manifests.training_sets import gather_training_set
 from imaging_assets.stages.models.registry import Registry
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets_tests.builders import CHAIN, a_picture, a_pipeline, land, run_chain, state_labels
 from imaging_assets_tests.defs.in_process import LOADED, a_history
+from imaging_assets_tests.doubles import ForwardingBlobStore, over
 
 TODAY = datetime.now(UTC).date()
 STATUS = dg.DagsterRunStatus
@@ -87,15 +91,16 @@ def a_run(
     ended_minutes_ago: float | None = None,
     success: bool = False,
     assets: tuple[str, ...] = CHAIN,
-) -> None:
+) -> dg.DagsterRun:
     """A run in the history: failed or successful so long ago, or still under way."""
     keys = frozenset(dg.AssetKey(asset) for asset in assets)
     run = instance.add_run(dg.DagsterRun("job", run_id=str(uuid.uuid4()), tags=tags, asset_selection=keys, status=STATUS.STARTED))
     if ended_minutes_ago is None:
-        return
+        return run
     kind = dg.DagsterEventType.RUN_SUCCESS if success else dg.DagsterEventType.RUN_FAILURE
     event = dg.DagsterEvent(kind.value, job_name="job")
     instance.run_storage.handle_run_event(run.run_id, event, datetime.now(UTC) - timedelta(minutes=ended_minutes_ago))
+    return run
 
 
 def follow(instance: dg.DagsterInstance, request: dg.RunRequest, **run: Any) -> None:
@@ -175,6 +180,36 @@ def test_a_day_with_an_unfinished_run_is_left_to_it(tmp_path: Path, instance: dg
     a_run(instance, {DAY_TAG: ago(1)})
 
     assert days_of(asked(new_images, pipeline, instance)) == [ago(2)]
+
+
+def test_a_run_that_ends_while_a_tick_looks_at_the_state_is_not_asked_for_once_more(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    pipeline = a_pipeline(tmp_path)
+    landed_days(pipeline, [ago(1), ago(2)])
+    run = a_run(instance, {DAY_TAG: ago(1)})
+
+    def end() -> None:
+        run_chain(pipeline, ago(1))
+        instance.report_run_canceled(run)  # an end that nothing waits after
+
+    assert days_of(asked(new_images, over(pipeline, _Overtaken(pipeline.store, end)), instance)) == [ago(2)]
+
+
+class _Overtaken(ForwardingBlobStore):
+    """What it lists of the inventories is old when it is read: the run ends in between."""
+
+    def __init__(self, inner: BlobStore, end: Callable[[], None]) -> None:
+        super().__init__(inner)
+        self._end: Callable[[], None] | None = end
+
+    @override
+    def list_blobs(self, prefix: str = "") -> Iterator[BlobInfo]:
+        found = list(super().list_blobs(prefix))
+        if "raw_images" in prefix and (end := self._end):
+            self._end = None
+            end()
+        return iter(found)
 
 
 def test_a_training_under_way_does_not_keep_the_day_s_images_waiting(tmp_path: Path, instance: dg.DagsterInstance) -> None:

@@ -1,7 +1,6 @@
 """Nobody who installs imaging-assets gets a package whose licence would bind their own code."""
 
 import re
-import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from types import ModuleType
 
@@ -53,18 +52,39 @@ def test_what_counts_as_binding(licence: str, allowed: bool) -> None:  # noqa: F
 
 
 def test_no_dependency_binds_the_code_of_who_installs_it() -> None:
-    licences = {name: SCRIPT.licence(of) for name, of in SCRIPT.needed().items()}
-    assert {"dagster", "polars", "scikit-learn"} <= licences.keys()
+    licences = SCRIPT.rows({name: SCRIPT.licence(of) for name, of in SCRIPT.needed()[0].items()}, {"torch"}, *on_the_page())
+    assert {"dagster", "polars", "scikit-learn", "torch"} <= licences.keys()
     assert {name: told for name, told in licences.items() if not is_allowed(told)} == {}
 
 
 def test_extras_are_followed_and_tools_of_developers_are_not() -> None:
-    needed = SCRIPT.needed()
+    needed = SCRIPT.needed()[0]
     assert {"dagster-postgres", "psycopg2-binary"} <= needed.keys()
     assert needed.keys() & {"pytest", "ruff", "mypy", "hypothesis"} == set()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="packages that only other systems need are not on the page")
-def test_the_page_lists_every_dependency() -> None:
-    listed = set(re.findall(r"^\| ([a-z0-9-]+) \|", SCRIPT.PAGE.read_text("utf-8"), re.MULTILINE)) - {"package", "---"}
-    assert SCRIPT.needed().keys() - listed == set(), "run `python docs/licences.py`"
+def test_the_page_lists_every_dependency_and_nothing_else() -> None:
+    listed = re.findall(r"^\| ([a-z0-9-]+) \|", SCRIPT.page(), re.MULTILINE)
+    assert listed == re.findall(r"^\| ([a-z0-9-]+) \|", SCRIPT.PAGE.read_text("utf-8"), re.MULTILINE), (
+        "run `python docs/licences.py`"
+    )
+    assert "torch" in listed, "an extra stands on the page whether it is installed here or not"
+
+
+def test_rows_stay_only_while_their_packages_cannot_be_asked() -> None:
+    written = {"sympy": "BSD", "torch": "MIT", "gone": "MIT"}
+    assert SCRIPT.rows({"numpy": "BSD"}, {"torch"}, written, {"sympy", "torch"}) == {
+        "numpy": "BSD",
+        "sympy": "BSD",
+        "torch": "MIT",
+    }
+    assert SCRIPT.rows({"torch": "Apache-2.0"}, set(), written, {"sympy", "torch"}) == {"torch": "Apache-2.0"}
+
+
+def test_a_package_of_which_nothing_is_known_is_no_silent_gap() -> None:
+    with pytest.raises(SystemExit, match="not on the page: torch"):
+        SCRIPT.rows({}, {"torch"}, {}, {"torch"})
+
+
+def on_the_page() -> tuple[dict[str, str], set[str]]:
+    return SCRIPT.written(), SCRIPT.pinned()

@@ -15,10 +15,11 @@ from imaging_assets.ports.trainer import Heartbeat
 KEPT_ITERATIONS = 18
 """Kept before a training; a project has room for 20."""
 
-_NOT_NEEDED = "BadRequestTrainingNotNeeded"
-_RUNNING = "BadRequestTrainingAlreadyInProgress"
+NOT_NEEDED = "BadRequestTrainingNotNeeded"
+RUNNING = "BadRequestTrainingAlreadyInProgress"
 _REFUSED = "TrainingValidationFailed"
-_AT_REST = ("New", "Completed", "Failed")
+AT_REST = ("New", "Completed", "Failed")
+"""States of an iteration that nothing is being learnt in."""
 
 
 class Trainings:
@@ -63,9 +64,9 @@ class Trainings:
             try:
                 return self._ask(before, force=force)
             except ServiceError as error:
-                if error.code == _RUNNING:
+                if error.code == RUNNING:
                     self._wait_for_another(begun)
-                elif error.code.startswith(_NOT_NEEDED) and not force:
+                elif error.code.startswith(NOT_NEEDED) and not force:
                     newest = self._newest()
                     if newest and self._as_wished(newest) and learnt_this(newest):
                         self._heartbeat(f"nothing changed since {newest.name!r}; it is used again")
@@ -120,7 +121,7 @@ class Trainings:
 
     def _wait_for_another(self, begun: float) -> None:
         self._heartbeat("another training runs already, on what the project held before; waiting for it")
-        while any(iteration.status not in _AT_REST for iteration in self._project.iterations()):
+        while any(iteration.status not in AT_REST for iteration in self._project.iterations()):
             if self._clock.now() - begun >= 60 * self._policy.deadline_minutes:
                 raise TrainingError(
                     f"Another training of project {self._project.name!r} does not end. Look at it in the portal, then run again."

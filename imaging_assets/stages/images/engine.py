@@ -4,11 +4,15 @@ Belongs here: where an image is worked on and how many at once. Does not: what i
 away (`sandbox`).
 """
 
-from collections.abc import Iterator
+import atexit
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from threading import Condition
 from types import TracebackType
 from typing import Self
+
+from typing_extensions import override
 
 from imaging_assets.policies import Resize
 from imaging_assets.stages.images.encode import EncodedImage, encode_image
@@ -40,12 +44,16 @@ class PixelGate:
 
 
 class ImageEngine:
-    """Encodes images; to be closed, which ends its processes."""
+    """Encodes images; to be closed, which ends its processes. In another process it becomes the one engine of that process."""
 
     def __init__(self, limits: Resize) -> None:
         self._limits = limits
         self._gate = PixelGate(_PIXELS_PER_WORKER * limits.workers)
         self._sandbox = Sandbox(limits)
+
+    @override
+    def __reduce__(self) -> tuple[Callable[[Resize], "ImageEngine"], tuple[Resize]]:
+        return _of_this_process, (self._limits,)
 
     def __enter__(self) -> Self:
         return self
@@ -63,3 +71,11 @@ class ImageEngine:
             return encode_image(data, self._limits, self._gate.hold)
         with self._gate.hold(_PIXELS_PER_WORKER):  # how many they are, only the decoder may find out
             return self._sandbox.encode(data)
+
+
+@cache
+def _of_this_process(limits: Resize) -> ImageEngine:
+    """Lives as long as the worker process, so that decoders need not start again for every image."""
+    engine = ImageEngine(limits)
+    atexit.register(engine.__exit__, None, None, None)
+    return engine

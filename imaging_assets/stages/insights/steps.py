@@ -8,9 +8,11 @@ error may pass by itself (a service was busy), the manifest is left incomplete, 
 """
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import polars as pl
@@ -27,6 +29,9 @@ RECIPE = "insights-1"
 """Raised when the output of every step changes for another reason than its analyser."""
 
 Row = dict[str, Any]
+
+_TASKS, _TOGETHER = 16, 16
+"""A batch is handed out in at least so many tasks, or in tasks of so many images: one image may take less time than handing it over."""
 
 _TYPES: Mapping[ColumnType, pl.DataType] = {
     "text": TEXT,
@@ -82,7 +87,7 @@ def analyze_day(
     carried = [row for row in finished.iter_rows(named=True) if (image := wanted.get(row["sha256"])) and _holds(row, step, image)]
     kept = {row["sha256"] for row in carried}
     todo = [image for sha256, image in sorted(wanted.items()) if sha256 not in kept]
-    rows = table.frame([*carried, *_in_batches(pipeline, step, todo, work)])
+    rows = table.frame(pl.concat([table.frame(carried), *_in_batches(pipeline, step, todo, work)]))
     complete = not rows["may_pass"].any()
     return work.draft(rows, complete=complete), _report(rows, step, len(todo))
 
@@ -146,17 +151,28 @@ def _previous(work: Work) -> pl.DataFrame:
         return work.table.frame([])
 
 
-def _in_batches(pipeline: Pipeline, step: Step, todo: Sequence[_Wanted], work: Work) -> Iterator[Row]:
+def _in_batches(pipeline: Pipeline, step: Step, todo: Sequence[_Wanted], work: Work) -> Iterator[pl.DataFrame]:
     size = pipeline.resize.batch
     for start in range(0, len(todo), size):
-        batch = list(pipeline.executor.map(partial(_ask, pipeline, step), todo[start : start + size]))
-        yield from batch
+        images = todo[start : start + size]
+        tasks = _divided(images, min(_TOGETHER, math.ceil(len(images) / _TASKS)))
+        batch = work.table.frame([*chain(*pipeline.executor.map(partial(_ask_all, pipeline, step.name), tasks))])
+        yield batch
         if start + size < len(todo):  # the last batch goes straight into the manifest
-            work.journal.append(work.table, work.table.frame(batch))
+            work.journal.append(work.table, batch)
 
 
-def _ask(pipeline: Pipeline, step: Step, image: _Wanted) -> Row:
+def _divided(images: Sequence[_Wanted], size: int) -> list[Sequence[_Wanted]]:
+    return [images[start : start + size] for start in range(0, len(images), size)]
+
+
+def _ask_all(pipeline: Pipeline, name: str, images: Sequence[_Wanted]) -> list[Row]:
+    return [_ask(pipeline, name, image) for image in images]
+
+
+def _ask(pipeline: Pipeline, name: str, image: _Wanted) -> Row:
     """The row of one image: its answer, or why there is none."""
+    step = pipeline.insights.steps[name]
     analyzer = step.analyzer
     row: Row = dict.fromkeys(analyzer.columns) | {
         "sha256": image.row["sha256"],

@@ -69,7 +69,7 @@ def gather_dataset(pipeline: Pipeline, as_of: str | None = None, labels_as_of: d
             f"No day{f' up to {as_of}' if as_of else ''} is tagged. Run `imaging-assets run` first, or give a later day."
         )
     resized = pipeline.manifests.newest(RESIZED_IMAGES.asset)
-    frames = pipeline.executor.map(lambda day: _images_of(pipeline, tagged[day], resized.get(day)), days)
+    frames = pipeline.threads.map(lambda day: _images_of(pipeline, tagged[day], resized.get(day)), days)
     rows = [row for frame in frames for row in frame.iter_rows(named=True)]
     if labels_as_of is not None:
         rows = _relabelled(pipeline, rows, labels_as_of)

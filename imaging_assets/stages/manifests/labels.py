@@ -127,7 +127,7 @@ class _Refresh:
     def _load(self, days: Iterable[str]) -> None:
         """Read path and sha256 of the images of some days."""
         missing = [day for day in days if day in self.resized and day not in self.frames]
-        for day, frame in zip(missing, self.pipeline.executor.map(self._read_day, missing), strict=True):
+        for day, frame in zip(missing, self.pipeline.threads.map(self._read_day, missing), strict=True):
             self.frames[day] = frame
 
     def _read_day(self, day: str) -> dict[str, str]:

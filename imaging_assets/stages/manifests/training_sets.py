@@ -66,7 +66,7 @@ def gather_training_set(pipeline: Pipeline, day: str, tagged: Mapping[str, Manif
     before, read_before = _start(pipeline, day, work)
     changed = [other for other in tagged if read_before.get(other) != tagged[other].rows]
     gone = [other for other in read_before if other not in tagged]
-    frames = list(pipeline.executor.map(lambda key: _labelled(pipeline, tagged[key]), changed))
+    frames = list(pipeline.threads.map(lambda key: _labelled(pipeline, tagged[key]), changed))
     index = _renewed(pipeline, before, {*changed, *gone}, dict(zip(changed, frames, strict=True)))
     found = summaries(index)
     read = {other: manifest.rows for other, manifest in tagged.items()}

@@ -323,8 +323,10 @@ def delete_project(server: CustomVisionServer, project: str, request: Request) -
 
 @_on("GET", "/projects/{project}/tags")
 def get_tags(server: CustomVisionServer, project: str, request: Request) -> tuple[int, Any]:
-    del request
     found = server.service.project(project)
+    if then := request.one("iterationId"):
+        counts = found.iteration(then).counts
+        return 200, [rules.tag_json(found, tag) | {"imageCount": counts[tag.id]} for tag in found.iteration(then).tags]
     return 200, [rules.tag_json(found, tag) for tag in found.tags.values()]
 
 

@@ -119,6 +119,7 @@ class Iteration:
     learnt: Learnt | None
     tags: list[Tag]
     images: int
+    counts: dict[str, int] = field(default_factory=dict)
     id: str = field(default_factory=lambda: str(uuid4()))
     status: str = "Training"
     created: datetime = field(default_factory=now)
@@ -319,6 +320,7 @@ class Service:
             learnt=learn(project.kind, list(project.tags), [_lesson(image) for image in tagged]),
             tags=[replace(tag) for tag in project.tags.values()],
             images=len(tagged),
+            counts={tag: sum(tag in image.tags for image in tagged) for tag in project.tags},
         )
         project.iterations[iteration.id] = iteration
         return iteration
