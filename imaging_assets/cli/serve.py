@@ -20,6 +20,7 @@ def serve(session: Session, host: str | None, port: int | None) -> None:
     import uvicorn  # noqa: PLC0415 - late: a third of a second
 
     from imaging_assets.web.app import create_app  # noqa: PLC0415
+    from imaging_assets.web.memory import keep_memory  # noqa: PLC0415
     from imaging_assets.web.observe import JsonLines  # noqa: PLC0415
 
     settings, told = with_old_serve_variables(session.settings())
@@ -33,5 +34,6 @@ def serve(session: Session, host: str | None, port: int | None) -> None:
     lines.setFormatter(JsonLines())
     logging.basicConfig(handlers=[lines], level=logging.WARNING)
     logging.getLogger("imaging_assets").setLevel(logging.DEBUG if policy.debug else logging.INFO)
+    keep_memory()
     session.say(f"gallery on http://{policy.host}:{policy.port}/, skill on /api/extraction and /api/skill (stop with Ctrl-C)")
     uvicorn.run(app, host=policy.host, port=policy.port, log_config=None, access_log=False, server_header=False)

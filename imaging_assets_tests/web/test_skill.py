@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -185,11 +186,26 @@ def test_a_bomb_is_one_records_error(client: TestClient) -> None:
 
 
 def test_records_not_reached_in_time_say_so_and_the_others_are_answered(pipeline: Pipeline, tmp_path: Path) -> None:
-    slow = replace(pipeline, predictor=Waiting(pipeline.predictor, 0.4))
-    with a_server(slow, tmp_path, workers=1, batch=1, answer_seconds=0.7) as client:
+    class Stuck(Waiting):
+        """Answers what the server asks at its start, and the first record."""
+
+        asked = 0
+        freed = Event()
+
+        @override
+        def predict(self, model_id: str, images: Sequence[bytes]) -> list[Scored]:
+            self.asked += 1
+            assert self.asked <= 2 or self.freed.wait(60)
+            return self.inner.predict(model_id, images)
+
+    stuck = Stuck(pipeline.predictor, 0)
+    with a_server(
+        replace(pipeline, predictor=stuck), tmp_path, workers=1, batch=1, answer_seconds=3, follow_model=False
+    ) as client:
         first, *_, last = answers(client, a_call(*[text_of(RED)] * 5))
+        stuck.freed.set()
     assert first["data"]["label"] == "red"
-    assert "Not reached within 0.7 s" in last["errors"][0]["message"]
+    assert "Not reached within 3 s" in last["errors"][0]["message"]
 
 
 def test_a_caller_may_tell_its_own_timeout(pipeline: Pipeline, tmp_path: Path) -> None:
