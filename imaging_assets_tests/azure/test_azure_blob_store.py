@@ -140,14 +140,19 @@ def test_an_identity_signs_with_a_key_of_its_own_which_it_asks_for_once(tmp_path
 
     urls = [store.signed_url(path, timedelta(minutes=5)) for path in ("a", "b")]
 
-    assert [read(url, certificate.client_context()) for url in urls] == [b"picture", b"picture"]
+    trusting = certificate.client_context()
+    assert [read(url, trusting) for url in urls] == [b"picture", b"picture"]
+    assert_refused(urls[0], "DELETE", trusting)
+    assert_refused(urls[0].replace("/a?", "/b?"), context=trusting)
+    assert_refused(store.signed_url("a", timedelta(minutes=-1)), context=trusting)
+    assert not any(token in url for url in urls for token in identity.given)
     assert all("skoid=" in url for url in urls)  # signed by an identity, not by the account's key
     assert len({url.partition("ske=")[2].partition("&")[0] for url in urls}) == 1
 
 
-def assert_refused(url: str, method: str = "GET") -> None:
+def assert_refused(url: str, method: str = "GET", context: ssl.SSLContext | None = None) -> None:
     with pytest.raises(urllib.error.HTTPError) as error:
-        read(url, method=method)
+        read(url, context, method)
     error.value.close()
     assert error.value.code == 403
 

@@ -106,6 +106,14 @@ class Deployment:
         self._started[0].kill()
         self._started[0].wait(10)
 
+    def kill_code_server(self) -> None:
+        """End the code server alone, which the daemon started; daemon and run workers live on."""
+        found = subprocess.run(
+            ["pgrep", "-g", str(self._started[0].pid), "-f", "dagster api grpc"], check=True, capture_output=True, text=True
+        )
+        for pid in found.stdout.split():
+            os.kill(int(pid), signal.SIGKILL)
+
     @contextmanager
     def instance(self) -> Iterator[dg.DagsterInstance]:
         """The history."""

@@ -89,6 +89,18 @@ def test_a_daemon_that_is_killed_and_started_again_goes_on(tmp_path: Path, undis
         assert stands(deployment) == undisturbed
 
 
+def test_a_code_server_that_is_killed_is_replaced_and_the_day_goes_on(tmp_path: Path, undisturbed: dict[str, str]) -> None:
+    with a_day_under_way(tmp_path / "killed") as (deployment, _):
+        deployment.kill_code_server()
+        land(deployment.pipeline, {"other.jpg": a_picture(999, (64, 48))}, OTHER)
+        deployment.until(lambda: deployment.up_to_date(DAY, OTHER), "both days", seconds=300)
+
+        *earlier, last = [found.status for found in deployment.runs(DAY, "raw_images")]
+        assert last == SUCCESS
+        assert earlier in ([], [FAILURE])
+        assert stands(deployment) == undisturbed
+
+
 def test_a_machine_that_loses_power_continues_the_day_when_it_is_back(tmp_path: Path, undisturbed: dict[str, str]) -> None:
     with a_day_under_way(tmp_path / "killed") as (deployment, run):
         deployment.kill()

@@ -189,13 +189,13 @@ class RehearsedTraining:
         iterations = self._ask("get_iterations", project)
         if running := _running(iterations) - self._awaited:
             self._awaited |= running  # whoever hears this waits for them
-            raise ServiceError("a training runs already", 400, RUNNING)
+            raise ServiceError("A training runs already. Wait for it.", 400, RUNNING)
         done = [each for each in iterations if each.status == "Completed" or each.id in self._awaited]
         if self._changed or force or not done:
             return
         newest = max(done, key=lambda each: each.created)
         if _counts(self._ask("get_tags", project)) == _counts(self._ask("get_tags", project, iteration_id=newest.id)):
-            raise ServiceError("nothing changed since the last training", 400, NOT_NEEDED)
+            raise ServiceError("Nothing changed since the last training. Use its iteration.", 400, NOT_NEEDED)
 
     def _as_awaited(self, iteration: Any) -> Any:
         if iteration.id in self._awaited:

@@ -18,7 +18,7 @@ def duplicate_groups(rows: pl.DataFrame, bits: int) -> list[str]:
         rows: With `sha256` and `phash`; images without a hash are in no group.
         bits: Most differing bits of look-alikes.
     """
-    usable = [(place, row["sha256"], row["phash"]) for place, row in enumerate(rows.iter_rows(named=True)) if row["phash"]]
+    usable = [(place, *row) for place, row in enumerate(rows.select("sha256", "phash").iter_rows()) if row[1]]
     hashes = as_bits([phash for _, _, phash in usable])
     every = forms(hashes)
     leaders = np.empty(len(usable), dtype=np.intp)

@@ -85,52 +85,40 @@ def resize_day(pipeline: Pipeline, raw: Manifest) -> tuple[Draft, ResizeReport]:
         return work.done, _report(before, notes, read=0, bytes_read=0)
     landed = pipeline.manifests.read(raw, RAW_IMAGES)
     carried, todo = carry_over(pipeline, landed, before, work)
-    known = {row["sha256"]: row for row in [*before.iter_rows(named=True), *carried] if _reusable(row, recipe(pipeline.resize))}
-    fresh = list(_resize_in_batches(pipeline, todo, known, work))
-    rows = RESIZED_IMAGES.frame([*carried, *fresh])
+    seen = _Seen(recipe(pipeline.resize), before, carried)
+    fresh = list(_resize_in_batches(pipeline, todo, seen, work))
+    rows = RESIZED_IMAGES.frame(pl.concat([carried, *fresh]))
     groups = duplicate_groups(rows, pipeline.resize.near_duplicate_bits)
     rows = rows.with_columns(pl.Series("duplicate_group", groups, pl.String()))
     sheet = base64.b64encode(_sheet(pipeline, rows)).decode()
     draft = work.draft(rows, {"contact_sheet": sheet})
-    return draft, _report(rows, draft.notes, read=len(fresh), bytes_read=sum(row["size"] for row in fresh))
+    bytes_read = sum(int(batch["size"].sum()) for batch in fresh)
+    return draft, _report(rows, draft.notes, read=todo.height, bytes_read=bytes_read)
 
 
-def carry_over(pipeline: Pipeline, landed: pl.DataFrame, before: pl.DataFrame, work: Work) -> tuple[list[Row], list[Row]]:
+def carry_over(pipeline: Pipeline, landed: pl.DataFrame, before: pl.DataFrame, work: Work) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Finished rows that still hold, and inventory rows whose image must be read."""
-    finished: dict[str, Row] = {}
-    for row in [*before.iter_rows(named=True), *work.journal.read(RESIZED_IMAGES).iter_rows(named=True)]:
-        finished[row["path"]] = row
-    recipe_now, decoders_now = recipe(pipeline.resize), decoders(pipeline.resize)
-    carried, todo = [], []
-    for row in landed.iter_rows(named=True):
-        old = finished.get(row["path"])
-        same = old is not None and (old["etag"], old["size"]) == (row["etag"], row["size"])
-        if (
-            old is not None
-            and same
-            and old["recipe"] == recipe_now
-            and (_reusable(old, recipe_now) or old["decoders"] == decoders_now)
-        ):
-            carried.append(old | {"source": row["source"]})
-        else:
-            todo.append(row)
-    return carried, todo
+    finished = pl.concat([before, work.journal.read(RESIZED_IMAGES)]).unique("path", keep="last")
+    holds = (pl.col("recipe") == recipe(pipeline.resize)) & (
+        (pl.col("status") != "quarantined") | (pl.col("decoders") == decoders(pipeline.resize))
+    )
+    same = ["path", "etag", "size"]
+    carried = landed.select(*same, "source").join(finished.filter(holds).drop("source"), on=same, how="inner")
+    carried = RESIZED_IMAGES.frame(carried)
+    return carried, RAW_IMAGES.frame(landed.join(carried, on="path", how="anti"))
 
 
-def _reusable(row: Row, recipe_now: str) -> bool:
-    return bool(row["status"] != "quarantined" and row["recipe"] == recipe_now)
-
-
-def _resize_in_batches(pipeline: Pipeline, todo: Sequence[Row], known: Mapping[str, Row], work: Work) -> Iterator[Row]:
-    seen = _Seen(known)
+def _resize_in_batches(pipeline: Pipeline, todo: pl.DataFrame, seen: "_Seen", work: Work) -> Iterator[pl.DataFrame]:
+    """Each batch as a table: of a large day, rows of Python would take ten times the memory."""
     with ImageEngine(pipeline.resize) as engine:
-        for start in range(0, len(todo), pipeline.resize.batch):
+        for start in range(0, todo.height, pipeline.resize.batch):
             # Each batch is awaited: work begun on the next would be lost in a crash too.
-            part = todo[start : start + pipeline.resize.batch]
-            batch = list(pipeline.executor.map(partial(_resize_one, pipeline, engine, seen), part))
-            yield from batch
-            if start + len(batch) < len(todo):  # a last batch goes straight into the manifest
-                work.journal.append(RESIZED_IMAGES, RESIZED_IMAGES.frame(batch))
+            part = todo[start : start + pipeline.resize.batch].iter_rows(named=True)
+            batch = RESIZED_IMAGES.frame([*pipeline.executor.map(partial(_resize_one, pipeline, engine, seen), part)])
+            yield batch
+            seen.remember(batch)
+            if start + batch.height < todo.height:  # a last batch goes straight into the manifest
+                work.journal.append(RESIZED_IMAGES, batch)
 
 
 class _Seen:
@@ -139,18 +127,29 @@ class _Seen:
     Other processes begin with nothing: a copy costs them a decode more, and its row is the same.
     """
 
-    def __init__(self, known: Mapping[str, Row]) -> None:
-        self._known = known
+    def __init__(self, recipe_now: str, *tables: pl.DataFrame) -> None:
+        self._recipe = recipe_now
+        self._tables: list[pl.DataFrame] = []
+        self._places: dict[str, tuple[int, int]] = {}
         self._found: dict[str, Future[Row]] = {}
         self._lock = Lock()
+        for table in tables:
+            self.remember(table)
 
     @override
-    def __reduce__(self) -> tuple[type["_Seen"], tuple[dict[str, Row]]]:
-        return _Seen, ({},)
+    def __reduce__(self) -> tuple[type["_Seen"], tuple[str]]:
+        return _Seen, (self._recipe,)
+
+    def remember(self, rows: pl.DataFrame) -> None:
+        """Keep those that are of use as the table they are in."""
+        usable = rows.filter((pl.col("status") != "quarantined") & (pl.col("recipe") == self._recipe)).select(_OF_BYTES)
+        self._places |= {sha256: (len(self._tables), place) for place, sha256 in enumerate(usable["sha256"])}
+        self._tables.append(usable)
+        self._found = {}
 
     def find(self, sha256: str, find_out: Callable[[], Row]) -> Row:
-        if row := self._known.get(sha256):
-            return {name: row[name] for name in _OF_BYTES}
+        if place := self._places.get(sha256):
+            return self._tables[place[0]].row(place[1], named=True)
         with self._lock:
             first = sha256 not in self._found
             found = self._found.setdefault(sha256, Future())

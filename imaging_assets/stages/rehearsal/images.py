@@ -54,13 +54,13 @@ def pretend_resized(
     if work.done:
         return work.done, 0, 0
     carried, todo = carry_over(pipeline, pipeline.manifests.read(raw, RAW_IMAGES), work.previous(), work)
-    digests = stated() if todo else {}
-    fresh = [_good(pipeline, landed, digests.get(landed["path"])) for landed in todo]
+    digests = stated() if todo.height else {}
+    fresh = [_good(pipeline, landed, digests.get(landed["path"])) for landed in todo.iter_rows(named=True)]
     store.sizes |= {row["resized"]: row["resized_size"] for row in fresh} | {row["thumbnail"]: 1 for row in fresh}
-    rows = RESIZED_IMAGES.frame([*carried, *fresh])
+    rows = RESIZED_IMAGES.frame(pl.concat([carried, RESIZED_IMAGES.frame(fresh)]))
     groups = duplicate_groups(rows, pipeline.resize.near_duplicate_bits)
     draft = work.draft(rows.with_columns(pl.Series("duplicate_group", groups, pl.String())))
-    return draft, len(todo), sum(row["size"] for row in todo)
+    return draft, todo.height, int(todo["size"].sum())
 
 
 def _good(pipeline: Pipeline, landed: Row, known: str | None) -> Row:
