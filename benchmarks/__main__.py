@@ -11,6 +11,7 @@ from pathlib import Path
 BENCHMARKS = (
     "gallery",
     "insights",
+    "large_day",
     "memory",
     "overhead",
     "resize",

@@ -3,9 +3,10 @@
 Belongs here: what a row says, and writing only what changed. Does not: SQL (`ports/catalog.py`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from typing import Any
 
 import polars as pl
@@ -23,6 +24,9 @@ from imaging_assets.stages.tables import IMAGE_CATALOG, PREDICTIONS, RESIZED_IMA
 
 RECIPE = "catalog-1"
 """Raised when this step's output changes."""
+
+_BATCH = 5_000
+"""Rows written at once; a large day's would not fit into memory together."""
 
 Row = dict[str, Any]
 
@@ -52,19 +56,27 @@ def catalog_day(pipeline: Pipeline, sources: DaySources) -> tuple[Draft, Catalog
     before = work.previous()
     if work.done:
         return work.done, CatalogReport(before.height, 0, 0)
-    rows = {row["id"]: row for row in _rows(pipeline, sources)}
-    digests = {key: digest(row) for key, row in rows.items()}
     known = dict(before.filter(pl.col("catalog_id") == catalog_id).select("id", "row").iter_rows())
-    changed = [key for key in rows if known.get(key) != digests[key]]
-    gone = sorted(set(before["id"]) - rows.keys())
-    if changed or gone:
+    kept: list[Row] = []
+    written = 0
+    rest = _rows(pipeline, sources)
+    while batch := list(islice(rest, _BATCH)):
+        digests = [digest(row) for row in batch]
         now = now_utc()
-        pipeline.catalog.write([rows[key] | {"updated_at": now} for key in changed], gone)
-    kept: list[Row] = [{"id": key, "path": rows[key]["path"], "row": digests[key], "catalog_id": catalog_id} for key in rows]
-    return work.draft(kept), CatalogReport(len(rows), len(changed), len(gone))
+        changed = [row | {"updated_at": now} for row, said in zip(batch, digests, strict=True) if known.get(row["id"]) != said]
+        if changed:
+            pipeline.catalog.write(changed, [])
+        written += len(changed)
+        kept += [
+            {"id": row["id"], "path": row["path"], "row": said, "catalog_id": catalog_id}
+            for row, said in zip(batch, digests, strict=True)
+        ]
+    if gone := sorted(set(before["id"]) - {row["id"] for row in kept}):
+        pipeline.catalog.write([], gone)
+    return work.draft(kept), CatalogReport(len(kept), written, len(gone))
 
 
-def _rows(pipeline: Pipeline, sources: DaySources) -> list[Row]:
+def _rows(pipeline: Pipeline, sources: DaySources) -> Iterator[Row]:
     read = pipeline.manifests.read
     predictions = read(sources.predictions, PREDICTIONS).filter((pl.col("rank") == 0) & (pl.col("error") == ""))
     images = (
@@ -79,10 +91,8 @@ def _rows(pipeline: Pipeline, sources: DaySources) -> list[Row]:
     )
     said = what_steps_say(pipeline, sources.insights)
     insights = outputs_by_image(pipeline, sources.insights)
-    return [
-        _row(sources.resized.key, row, said.get(row["sha256"], {}), insights.get(row["sha256"], {}))
-        for row in images.iter_rows(named=True)
-    ]
+    for row in images.iter_rows(named=True):
+        yield _row(sources.resized.key, row, said.get(row["sha256"], {}), insights.get(row["sha256"], {}))
 
 
 def outputs_by_image(pipeline: Pipeline, insights: Mapping[str, Manifest]) -> dict[str, Row]:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from imaging_assets.errors import BlobNotFoundError, ManifestError, ManifestMissingError
+from imaging_assets.errors import BlobNotFoundError, ManifestCorruptError, ManifestError, ManifestMissingError
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.records.images import BlobInfo
 from imaging_assets.stages.digests import DIGEST_LENGTH, digest, rows_digest
@@ -241,6 +241,13 @@ class Work:
     def previous(self) -> pl.DataFrame:
         """Rows of the newest manifest that stood before; empty when there was none."""
         return self.previous_with_notes()[0]
+
+    def previous_that_fits(self) -> pl.DataFrame:
+        """The same; none where another analyser or embedding made them, of other columns or vectors of another length."""
+        try:
+            return self.previous()
+        except ManifestCorruptError:
+            return self.table.frame([])
 
     def previous_with_notes(self) -> tuple[pl.DataFrame, dict[str, str]]:
         """Rows and small facts of the newest manifest that stood before."""

@@ -17,7 +17,7 @@ from typing import Any
 
 import polars as pl
 
-from imaging_assets.errors import AnalysisError, BlobNotFoundError, ManifestCorruptError, ServiceError, SettingsError
+from imaging_assets.errors import AnalysisError, BlobNotFoundError, ServiceError, SettingsError
 from imaging_assets.records.insights import Columns, ColumnType, ImageToAnalyze, Output
 from imaging_assets.stages.digests import digest
 from imaging_assets.stages.insights.plan import Step
@@ -41,8 +41,6 @@ _TYPES: Mapping[ColumnType, pl.DataType] = {
     "texts": pl.List(TEXT),
     "json": TEXT,
 }
-_OWN = {"sha256", "analyzer", "required", "error", "may_pass"}
-"""Columns of every step's table that are not its analyser's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +81,7 @@ def analyze_day(
     if work.done:
         return work.done, _report(work.previous(), step, 0)
     wanted = _wanted(pipeline, step, resized, required)
-    finished = pl.concat([_previous(work), work.journal.read(table)]).unique(table.key, keep="last")
+    finished = pl.concat([work.previous_that_fits(), work.journal.read(table)]).unique(table.key, keep="last")
     carried = [row for row in finished.iter_rows(named=True) if (image := wanted.get(row["sha256"])) and _holds(row, step, image)]
     kept = {row["sha256"] for row in carried}
     todo = [image for sha256, image in sorted(wanted.items()) if sha256 not in kept]
@@ -141,14 +139,6 @@ def _why(name: str, output: Row | None) -> str:
 
 def _holds(row: Row, step: Step, image: _Wanted) -> bool:
     return row["analyzer"] == step.analyzer.analyzer_id and row["required"] == image.required and not row["may_pass"]
-
-
-def _previous(work: Work) -> pl.DataFrame:
-    """Rows that stood before; none where an analyser of other columns made them."""
-    try:
-        return work.previous()
-    except ManifestCorruptError:
-        return work.table.frame([])
 
 
 def _in_batches(pipeline: Pipeline, step: Step, todo: Sequence[_Wanted], work: Work) -> Iterator[pl.DataFrame]:

@@ -10,12 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from imaging_assets.errors import ManifestCorruptError
 from imaging_assets.stages.digests import digest
 from imaging_assets.stages.images.encode import encode_image
 from imaging_assets.stages.insights.plan import VECTORS
 from imaging_assets.stages.pipeline import Pipeline
-from imaging_assets.stages.state import Draft, Manifest, Work
+from imaging_assets.stages.state import Draft, Manifest
 from imaging_assets.stages.tables import RESIZED_IMAGES, image_vectors
 
 RECIPE = "vectors-1"
@@ -47,7 +46,7 @@ def embed_day(pipeline: Pipeline, resized: Manifest) -> tuple[Draft, VectorRepor
         return work.done, VectorReport(work.previous().height, 0, embedder.embedding_id)
     images = pipeline.manifests.read(resized, RESIZED_IMAGES).filter(pl.col("status") != "quarantined").unique("sha256")
     thumbnails = dict(images.select("sha256", "thumbnail").iter_rows())
-    kept = [_previous(work).filter(pl.col("embedding_id") == embedder.embedding_id), work.journal.read(table)]
+    kept = [work.previous_that_fits().filter(pl.col("embedding_id") == embedder.embedding_id), work.journal.read(table)]
     carried = pl.concat(kept).unique(table.key).filter(pl.col("sha256").is_in(list(thumbnails)))
     todo = sorted(thumbnails.keys() - set(carried["sha256"]))
     frames = [carried]
@@ -59,14 +58,6 @@ def embed_day(pipeline: Pipeline, resized: Manifest) -> tuple[Draft, VectorRepor
         if start + _BATCH < len(todo):  # the last batch goes straight into the manifest
             work.journal.append(table, frames[-1])
     return work.draft(pl.concat(frames)), VectorReport(len(thumbnails), len(todo), embedder.embedding_id)
-
-
-def _previous(work: Work) -> pl.DataFrame:
-    """Vectors that stood before; none where another embedding made them of another length."""
-    try:
-        return work.previous()
-    except ManifestCorruptError:
-        return work.table.frame([])
 
 
 def vectors_of(pipeline: Pipeline, insights: Mapping[str, Manifest]) -> dict[str, npt.NDArray[np.float32]]:

@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from imaging_assets.errors import ManifestCorruptError
 from imaging_assets.stages.digests import digest
 from imaging_assets.stages.manifests.confirmed import confirmed, statements_about
 from imaging_assets.stages.pipeline import Pipeline
@@ -126,7 +125,7 @@ def _with_vectors(pipeline: Pipeline, work: Work, images: list[Row]) -> list[Row
     embedding = pipeline.embedder.embedding_id
     wanted = [row["sha256"] for row in images]
     ours = pl.col("sha256").is_in(wanted) & (pl.col("embedding_id") == embedding)
-    before = _previous(work)
+    before = work.previous_that_fits()
     known = set(before.filter(ours)["sha256"])
     days = {row["day"] for row in images if row["sha256"] not in known}
     table = image_vectors(pipeline.embedder.dimensions)
@@ -135,14 +134,6 @@ def _with_vectors(pipeline: Pipeline, work: Work, images: list[Row]) -> list[Row
     found = pl.concat([frame.filter(ours).select("sha256", "vector") for frame in (before, *read)])
     vectors = dict(zip(found["sha256"], found["vector"].to_numpy(), strict=True))
     return [row | {"vector": vectors[row["sha256"]], "embedding_id": embedding} for row in images if row["sha256"] in vectors]
-
-
-def _previous(work: Work) -> pl.DataFrame:
-    """What was looked at before; nothing where another embedding made vectors of another length."""
-    try:
-        return work.previous()
-    except ManifestCorruptError:
-        return work.table.frame([])
 
 
 def _answers(images: Sequence[Row]) -> list[Row]:
