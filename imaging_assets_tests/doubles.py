@@ -5,6 +5,7 @@ Belongs here: what watches or breaks a port. Does not: a store of its own, which
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from threading import Lock
 
 from typing_extensions import override
@@ -61,6 +62,10 @@ class ForwardingBlobStore(BlobStore):
     @override
     def delete(self, path: str) -> bool:
         return self.inner.delete(path)
+
+    @override
+    def signed_url(self, path: str, valid_for: timedelta) -> str:
+        return self.inner.signed_url(path, valid_for)
 
 
 class ForwardingSearchIndex(SearchIndex):

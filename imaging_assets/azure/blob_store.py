@@ -200,15 +200,10 @@ class AzureBlobStore(BlobStore):
             return False
         return True
 
+    @override
     def signed_url(self, path: str, valid_for: timedelta) -> str:
-        """An address that lets whoever holds it read this one blob for so long (up to 7 days), for what leaves the process.
-
-        Signed with a key of the identity (user delegation; role 'Storage Blob Delegator'), or with the account's key where that is
-        what was given.
-
-        Raises:
-            StoreUnavailableError: The identity may not sign, or the store was opened with a SAS, which cannot sign another.
-        """
+        # With a key of the identity (user delegation; role 'Storage Blob Delegator'), or with the account's where that is what was given.
+        # A SAS, with which the store may have been opened, cannot sign another.
         spot = self._spot(path)
         begin, end = datetime.now(UTC) - _EARLIER, datetime.now(UTC) + valid_for
         key = getattr(self._service.credential, "account_key", None)

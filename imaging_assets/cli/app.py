@@ -239,11 +239,17 @@ def review_export(
         Literal["label-studio", "csv"] | None,
         typer.Option("--format", help="By default what the file's name says: .csv, else Label Studio tasks."),
     ] = None,
+    signed_days: Annotated[
+        int | None,
+        typer.Option(
+            "--signed-days", min=1, max=7, help="Name images by addresses that anybody can open for so many days (azure)."
+        ),
+    ] = None,
 ) -> None:
     """Write the review queues of all days as one list, without what was labelled since."""
     from imaging_assets.cli.review import export_queue  # noqa: PLC0415
 
-    export_queue(context.obj, file, parse_day(since), parse_day(until), top=top, chosen=chosen)
+    export_queue(context.obj, file, parse_day(since), parse_day(until), top=top, chosen=chosen, signed_days=signed_days)
 
 
 app.command()(export)

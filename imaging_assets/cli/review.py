@@ -5,34 +5,46 @@ Belongs here: writing the files, telling what to do with them. Does not: choosin
 
 import json
 from collections import Counter
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
 
 from imaging_assets.backends import build_on_store
 from imaging_assets.cli.output import Session, counted
 from imaging_assets.errors import UsageError
-from imaging_assets.stages.review.export import ReviewList, merge_queues
+from imaging_assets.ports.blob_store import BlobStore
+from imaging_assets.stages.review.export import ReviewList, Row, merge_queues
 from imaging_assets.stages.review.tasks import csv_text, label_studio_tasks, labelling_setup
 
 Format = Literal["label-studio", "csv"]
 
 
 def export_queue(
-    session: Session, file: Path, since: date | None, until: date | None, *, top: int | None, chosen: Format | None
+    session: Session,
+    file: Path,
+    since: date | None,
+    until: date | None,
+    *,
+    top: int | None,
+    chosen: Format | None,
+    signed_days: int | None,
 ) -> None:
     """The command.
 
     Args:
         chosen: By default what the file's name says, `.csv` or anything else.
+        signed_days: Images are named by addresses that are signed for so many days.
 
     Raises:
-        UsageError: The range is empty, or the file cannot be written.
+        UsageError: The range is empty, the file cannot be written, or the store has no addresses to sign.
     """
     if since and until and since > until:
         raise UsageError(f"--since {since} is after --until {until}. Exchange them.")
     pipeline = build_on_store(session.settings())
     found = merge_queues(pipeline, since=since.isoformat() if since else "", until=until.isoformat() if until else "", top=top)
+    if signed_days:
+        found = replace(found, rows=tuple(_signed(pipeline.store, row, timedelta(days=signed_days)) for row in found.rows))
     chosen = chosen or ("csv" if file.suffix.lower() == ".csv" else "label-studio")
     written = _write(file, found, chosen, pipeline.review.image_url) if found.rows else []
     _tell(session, found, written, chosen)
@@ -46,6 +58,10 @@ def export_queue(
             "more": found.more,
         }
     )
+
+
+def _signed(store: BlobStore, row: Row, valid_for: timedelta) -> Row:
+    return row | {"address": store.signed_url(row["resized"], valid_for)}
 
 
 def _write(file: Path, found: ReviewList, chosen: Format, image_url: str) -> list[Path]:

@@ -14,7 +14,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,7 +22,7 @@ from filelock import FileLock
 from typing_extensions import override
 
 from imaging_assets.embedded.unfinished import sweep, unfinished
-from imaging_assets.errors import BlobConflictError, BlobNameError, BlobNotFoundError, StoreUnavailableError
+from imaging_assets.errors import BlobConflictError, BlobNameError, BlobNotFoundError, StoreUnavailableError, UsageError
 from imaging_assets.ports.blob_store import MAX_PATH_CHARACTERS, BlobStore, check_path
 from imaging_assets.records.images import Blob, BlobInfo
 
@@ -121,6 +121,12 @@ class DirectoryBlobStore(BlobStore):
             except _ABSENT:
                 return False
         return True
+
+    @override
+    def signed_url(self, path: str, valid_for: timedelta) -> str:
+        raise UsageError(
+            f"{path!r} lies in a folder, which has no addresses to sign. Leave the option out, or use profile azure."
+        )
 
     def _place(self, path: str, fill: Callable[[Path], None]) -> BlobInfo:
         """Let `fill` write a temporary file, then move it to the blob's place."""

@@ -12,6 +12,7 @@ Promises, the same for every implementation:
 import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from datetime import timedelta
 
 from imaging_assets.errors import BlobNameError
 from imaging_assets.records.images import Blob, BlobInfo
@@ -88,3 +89,12 @@ class BlobStore(ABC):
     @abstractmethod
     def delete(self, path: str) -> bool:
         """Delete; True when there was one. Deleting twice is not an error."""
+
+    @abstractmethod
+    def signed_url(self, path: str, valid_for: timedelta) -> str:
+        """An address that lets whoever holds it read this one blob for so long (up to 7 days), for what leaves the process.
+
+        Raises:
+            UsageError: The store is on no network.
+            StoreUnavailableError: Whoever opened the store may not sign.
+        """

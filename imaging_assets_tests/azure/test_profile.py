@@ -1,9 +1,11 @@
 """Profile azure, end to end: the same assets over Azurite and a local search service, in process through Dagster."""
 
 import base64
+import io
 import json
 import logging
 import time
+import urllib.request
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,7 @@ from urllib.parse import quote
 
 import dagster as dg
 import pytest
+from PIL import Image
 from pydantic import SecretStr
 
 from imaging_assets.azure.credentials import identity
@@ -69,6 +72,22 @@ def test_a_day_becomes_searchable_through_azure_as_it_does_on_a_laptop(deploymen
     assert len(list(index.ids())) == 8
     assert len(deployment.search.service.aliases) == len(deployment.search.service.indexes) == 1
     assert Days(deployment.pipeline).behind(DAY) is None
+
+
+@pytest.mark.slow
+def test_review_tasks_name_images_by_addresses_that_need_no_key_of_ours(deployment: Deployment, tmp_path: Path) -> None:
+    land_a_labelled_day(deployment)
+    land(deployment.pipeline, {"who.jpg": a_picture(777, (160, 120))})
+    for _ in range(2):
+        assert deployment.run(DAY).success
+
+    done = call_cli(tmp_path, "review", "export", "tasks.json", "--signed-days", "1")
+
+    assert done.code == 0, done.err
+    [task] = [task for task in json.loads((tmp_path / "tasks.json").read_bytes()) if task["data"]["path"].endswith("who.jpg")]
+    with urllib.request.urlopen(task["data"]["image"]) as answer:  # noqa: S310 - Azurite's
+        assert Image.open(io.BytesIO(answer.read())).size == (160, 120)
+    assert "sig=" not in done.out + done.err
 
 
 def test_an_unchanged_day_makes_no_call_to_search_and_changes_no_blob(deployment: Deployment) -> None:

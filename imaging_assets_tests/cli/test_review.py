@@ -40,6 +40,14 @@ def test_tasks_and_a_set_up_that_fits_them_are_written(tmp_path: Path) -> None:
     assert [choice.get("value") for choice in setup.iter("Choice")] == ["cat", "dog"]
 
 
+@pytest.mark.usefixtures("pipeline")
+def test_a_folder_has_no_addresses_to_sign(tmp_path: Path) -> None:
+    done = call_cli(tmp_path, "review", "export", "tasks.json", "--signed-days", "1")
+    assert done.code != 0
+    assert "which has no addresses to sign. Leave the option out" in done.err
+    assert not (tmp_path / "tasks.json").exists()
+
+
 def test_the_csv_comes_back_as_labels(pipeline: Pipeline, tmp_path: Path) -> None:
     assert call_cli(tmp_path, "review", "export", "queue.csv").code == 0
     with (tmp_path / "queue.csv").open(encoding="utf-8-sig", newline="") as file:

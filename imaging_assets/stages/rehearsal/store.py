@@ -102,6 +102,10 @@ class RehearsalStore(BlobStore):
             self._deleted.add(path)
         return there
 
+    @override
+    def signed_url(self, path: str, valid_for: timedelta) -> str:
+        return self.inner.signed_url(path, valid_for)
+
     def _merged(self, there: dict[str, BlobInfo], new: Sequence[str]) -> Iterator[BlobInfo]:
         for path in sorted({*(there.keys() - self._deleted), *new}):
             yield self._written[path].info if path in self._written else there[path]

@@ -34,8 +34,8 @@ def label_studio_tasks(rows: Iterable[Row], image_url: str) -> list[dict[str, An
     """A task per row of `review_queues`, in order.
 
     Args:
-        rows: With their `day`.
-        image_url: Where Label Studio finds an image; `{path}` stands for the resized image's path in the store.
+        rows: With their `day`, and their `address` where they have one of their own.
+        image_url: Where Label Studio finds the others; `{path}` stands for the resized image's path in the store.
     """
     return [
         {
@@ -97,7 +97,7 @@ def csv_text(rows: Iterable[Row], image_url: str) -> str:
 
 
 def _url(row: Row, image_url: str) -> str:
-    return image_url.replace("{path}", quote(row["resized"]))
+    return row.get("address") or image_url.replace("{path}", quote(row["resized"]))
 
 
 def _prediction(row: Row) -> dict[str, Any]:
