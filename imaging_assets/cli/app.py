@@ -6,7 +6,7 @@ Belongs here: names, help texts and options of commands. Does not: what a comman
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -17,6 +17,7 @@ from imaging_assets.cli.leaving import checkout, export
 from imaging_assets.cli.output import Session, complain
 from imaging_assets.cli.pull_labels import pull
 from imaging_assets.cli.pull_mode import pull_mode
+from imaging_assets.cli.questions import review
 from imaging_assets.errors import ConsentRequiredError, ImagingError, QueryError, SettingsError, UsageError
 
 OK, FAILED, USAGE, NEEDS_CONSENT = 0, 1, 2, 3
@@ -33,8 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-review_app = typer.Typer(help="What people should look at next.", no_args_is_help=True)
-app.add_typer(review_app, name="review")
+app.add_typer(review, name="review")
 
 app.add_typer(pull_mode, name="search-pipeline")
 
@@ -226,30 +226,6 @@ def why(
     from imaging_assets.cli.why import tell_story  # noqa: PLC0415
 
     tell_story(context.obj, image)
-
-
-@review_app.command("export")
-def review_export(
-    context: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="File to write; tasks.json, or queue.csv for a spreadsheet.")],
-    top: Annotated[int | None, typer.Option("--top", metavar="NUMBER", min=1, help="So many images at most.")] = None,
-    since: Since = None,
-    until: Until = None,
-    chosen: Annotated[
-        Literal["label-studio", "csv"] | None,
-        typer.Option("--format", help="By default what the file's name says: .csv, else Label Studio tasks."),
-    ] = None,
-    signed_days: Annotated[
-        int | None,
-        typer.Option(
-            "--signed-days", min=1, max=7, help="Name images by addresses that anybody can open for so many days (azure)."
-        ),
-    ] = None,
-) -> None:
-    """Write the review queues of all days as one list, without what was labelled since."""
-    from imaging_assets.cli.review import export_queue  # noqa: PLC0415
-
-    export_queue(context.obj, file, parse_day(since), parse_day(until), top=top, chosen=chosen, signed_days=signed_days)
 
 
 app.command()(export)
