@@ -37,6 +37,8 @@ _COPIES = 48
 _LARGE_DAY = "2026-03-03"
 _QUICK = ("image_vectors", "image_tags")
 _MOST = 1.15
+_WALL = "wall time"
+"""The goal is about it; CPU time tells what a second core is used for."""
 _ROUNDS, _MANY_ROUNDS = 3, 15
 """On a machine that others use as well, a round of a second differs by half as much again by the wall, whatever is run; the best of
 many is what the machine does undisturbed."""
@@ -126,8 +128,8 @@ def _measured(pipeline: Pipeline, name: str, engine: tuple[str, Callable[[], Cal
         peers.append(_timed(lambda: [bare(data) for data in bytes_of]))
         ours.append(_timed(lambda: _step(pipeline, name, day)))
     return [
-        _row(f"{name}, {clock}", len(bytes_of), min(took), min(wanted))
-        for clock, took, wanted in zip(("wall time", "CPU time"), zip(*ours, strict=True), zip(*peers, strict=True), strict=True)
+        _row(f"{name}, {clock}", len(bytes_of), min(took), min(wanted), is_goal=clock == _WALL)
+        for clock, took, wanted in zip((_WALL, "CPU time"), zip(*ours, strict=True), zip(*peers, strict=True), strict=True)
     ]
 
 
@@ -138,7 +140,7 @@ def _timed(work: Callable[[], object]) -> tuple[float, float]:
     return time.perf_counter() - started, time.process_time() - spent
 
 
-def _row(name: str, images: int, ours: float, peer: float) -> Row:
+def _row(name: str, images: int, ours: float, peer: float, *, is_goal: bool) -> Row:
     ratio = ours / peer
     return {
         "name": name,
@@ -146,8 +148,8 @@ def _row(name: str, images: int, ours: float, peer: float) -> Row:
         "peer": images / peer,
         "unit": "images/s",
         "ratio": ratio,
-        "goal": f"<= {_MOST:g} x its time",
-        "holds": ratio <= _MOST,
+        "goal": f"<= {_MOST:g} x its time" if is_goal else "",
+        "holds": ratio <= _MOST if is_goal else None,
     }
 
 
