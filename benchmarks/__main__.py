@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 BENCHMARKS = (
+    "day",
     "gallery",
     "insights",
     "large_day",

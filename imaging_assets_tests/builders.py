@@ -4,7 +4,7 @@ Belongs here: what three test modules need. Does not: expectations.
 """
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,14 +71,15 @@ def analyze(pipeline: Pipeline, name: str, resized: Manifest, insights: Mapping[
     return analyze_day(pipeline, pipeline.insights.steps[name], resized, insights)
 
 
-def run_chain(pipeline: Pipeline, day: str = DAY) -> dict[str, Any]:
-    """Run a day's steps without Dagster; returns the reports by asset."""
+def run_chain(pipeline: Pipeline, day: str = DAY, done: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
+    """Run a day's steps without Dagster; returns the reports by asset, and tells each as it is `done`."""
     manifests = pipeline.manifests
     reports: dict[str, Any] = {}
 
     def commit(asset: str, result: tuple[Any, Any]) -> None:
         manifests.commit(result[0])
         reports[asset] = result[1]
+        done(asset)
 
     commit("raw_images", take_inventory(pipeline, day))
     commit("resized_images", resize_day(pipeline, manifests.find("raw_images", day)))
