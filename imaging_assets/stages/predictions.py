@@ -74,7 +74,8 @@ def predict_day(pipeline: Pipeline, resized: Manifest) -> tuple[Draft, Predictio
     fresh = _score_in_batches(pipeline, model_id, todo, work.journal)
     rows = pl.concat([carried, *(frame for frame, _ in fresh)])
     failed = rows.filter(pl.col("error") != "").height
-    return (draft := work.draft(rows, complete=not failed)), _report(_frame(draft), model_id, sum(asked for _, asked in fresh))
+    draft = work.draft(rows, complete=not failed)
+    return draft, _report(_frame(draft), model_id, sum(asked for _, asked in fresh))
 
 
 def usable_blobs(resized: pl.DataFrame) -> dict[str, str]:
