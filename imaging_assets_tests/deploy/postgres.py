@@ -6,6 +6,7 @@ Belongs here: finding, starting, stopping. Does not: what is kept in it.
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -74,8 +75,8 @@ def a_postgres() -> Iterator[Server]:
             _create_database(binaries, server)
             yield server
         finally:
-            process.terminate()
-            process.wait(30)
+            process.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown: it does not wait for clients to leave
+            process.wait(60)
     finally:
         shutil.rmtree(folder)
 
