@@ -89,7 +89,7 @@ def resize_day(pipeline: Pipeline, raw: Manifest) -> tuple[Draft, ResizeReport]:
     fresh = list(_resize_in_batches(pipeline, todo, seen, work))
     rows = RESIZED_IMAGES.frame(pl.concat([carried, *fresh]))
     groups = duplicate_groups(rows, pipeline.resize.near_duplicate_bits)
-    rows = rows.with_columns(pl.Series("duplicate_group", groups, pl.String()))
+    rows = rows.with_columns(groups)
     sheet = base64.b64encode(_sheet(pipeline, rows)).decode()
     draft = work.draft(rows, {"contact_sheet": sheet})
     bytes_read = sum(int(batch["size"].sum()) for batch in fresh)

@@ -59,7 +59,7 @@ def pretend_resized(
     store.sizes |= {row["resized"]: row["resized_size"] for row in fresh} | {row["thumbnail"]: 1 for row in fresh}
     rows = RESIZED_IMAGES.frame(pl.concat([carried, RESIZED_IMAGES.frame(fresh)]))
     groups = duplicate_groups(rows, pipeline.resize.near_duplicate_bits)
-    draft = work.draft(rows.with_columns(pl.Series("duplicate_group", groups, pl.String())))
+    draft = work.draft(rows.with_columns(groups))
     return draft, todo.height, int(todo["size"].sum())
 
 
