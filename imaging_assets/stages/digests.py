@@ -72,14 +72,18 @@ def among(ours: Prefixes, others: Prefixes) -> npt.NDArray[np.bool_]:
 
 
 def _column_bytes(column: pl.Series) -> Iterator[bytes]:
-    """The column as JSON, a slice at a time: a training set may have a million rows."""
+    """The column as JSON, vectors as little-endian floats; a slice at a time, for a table may have a million rows."""
     if isinstance(column.dtype, pl.Array) and not column.null_count():
-        yield np.ascontiguousarray(column.to_numpy()).astype("<f4").tobytes()
+        yield from (np.ascontiguousarray(part.to_numpy()).astype("<f4", copy=False).tobytes() for part in _slices(column))
         return
     yield b"["
-    for start in range(0, len(column), _SLICE):
-        yield (b"," if start else b"") + _json_values(column.slice(start, _SLICE)).encode()
+    for number, part in enumerate(_slices(column)):
+        yield (b"," if number else b"") + _json_values(part).encode()
     yield b"]"
+
+
+def _slices(column: pl.Series) -> Iterator[pl.Series]:
+    return (column.slice(start, _SLICE) for start in range(0, len(column), _SLICE))
 
 
 def _json_values(values: pl.Series) -> str:

@@ -3,13 +3,13 @@
 Belongs here: rows to bytes and back, through migrations. Does not: names and places of manifests (`state.py`), columns (`tables.py`).
 """
 
+import hashlib
 import io
 from collections.abc import Mapping
 
 import polars as pl
 
 from imaging_assets.errors import ManifestCorruptError, ManifestTooNewError
-from imaging_assets.stages.digests import sha256_of
 from imaging_assets.stages.tables import Table
 
 _VERSION = "imaging_assets.version"
@@ -22,9 +22,11 @@ def encode(frame: pl.DataFrame, table: Table, notes: Mapping[str, str]) -> bytes
     buffer = io.BytesIO()
     metadata = {**notes, _VERSION: str(table.version), _CHECKSUM: _NO_CHECKSUM.decode()}
     frame.write_parquet(buffer, compression="zstd", metadata=metadata)
-    data = buffer.getvalue()
-    before, _, after = _around_checksum(data)
-    return before + sha256_of(data).encode() + after
+    # Written into the buffer: a file may have hundreds of megabytes, and each copy as many.
+    place = _place_of_checksum(buffer.getvalue())
+    checksum = _checksum_of(buffer.getvalue(), place)
+    buffer.getbuffer()[place] = checksum
+    return buffer.getvalue()
 
 
 def decode(data: bytes, table: Table, path: str) -> tuple[pl.DataFrame, dict[str, str]]:
@@ -33,8 +35,8 @@ def decode(data: bytes, table: Table, path: str) -> tuple[pl.DataFrame, dict[str
     Raises:
         ManifestCorruptError, ManifestTooNewError: The file cannot be used.
     """
-    before, checksum, after = _around_checksum(data)
-    if checksum != sha256_of(before + _NO_CHECKSUM + after).encode():
+    place = _place_of_checksum(data)
+    if data[place] != _checksum_of(data, place):
         # Polars must not see it: of some damage it makes an abort of the whole process.
         raise _corrupt(path, "its bytes are not those that were written")
     try:
@@ -59,14 +61,19 @@ def decode(data: bytes, table: Table, path: str) -> tuple[pl.DataFrame, dict[str
     return frame, {name: value for name, value in notes.items() if name not in (_VERSION, _CHECKSUM, "ARROW:schema")}
 
 
-def _around_checksum(data: bytes) -> tuple[bytes, bytes, bytes]:
-    """What comes before a manifest's checksum, the checksum (b"" where there is none), what comes after."""
+def _place_of_checksum(data: bytes) -> slice:
+    """Where a manifest's checksum stands; nowhere, at the end, in what is no manifest."""
     place = data.rfind(_CHECKSUM.encode())
-    if place < 0:
-        return data, b"", b""
-    start = place + len(_CHECKSUM) + 2  # Parquet puts the kind and the length of the value between
-    end = start + len(_NO_CHECKSUM)
-    return data[:start], data[start:end], data[end:]
+    start = place + len(_CHECKSUM) + 2 if place >= 0 else len(data)  # Parquet puts the kind and the length of the value between
+    return slice(start, start + len(_NO_CHECKSUM))
+
+
+def _checksum_of(data: bytes, place: slice) -> bytes:
+    """Of the file as it was before its checksum was written into it."""
+    hasher = hashlib.sha256(memoryview(data)[: place.start])
+    hasher.update(_NO_CHECKSUM)
+    hasher.update(memoryview(data)[place.stop :])
+    return hasher.hexdigest().encode()
 
 
 def _corrupt(path: str, why: str) -> ManifestCorruptError:
