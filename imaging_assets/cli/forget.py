@@ -13,7 +13,7 @@ from imaging_assets.cli.runs import Runner
 from imaging_assets.errors import UsageError
 from imaging_assets.records.insights import FACE_MATCHES
 from imaging_assets.stages.days import Days
-from imaging_assets.stages.insights.steps import step_table
+from imaging_assets.stages.insights.answers import step_table
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.state import Manifest
 

@@ -16,8 +16,8 @@ from imaging_assets.cli.output import Session, counted
 from imaging_assets.errors import QueryError
 from imaging_assets.records.catalog import TABLE, SqlAnswer
 from imaging_assets.stages import tables
+from imaging_assets.stages.insights.answers import step_table
 from imaging_assets.stages.insights.plan import VECTORS
-from imaging_assets.stages.insights.steps import step_table
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.state import ALL
 from imaging_assets.stages.tables import Table

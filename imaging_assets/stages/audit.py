@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 import polars as pl
@@ -17,8 +18,9 @@ import polars as pl
 from imaging_assets.ports.search_values import SearchSchema, check_document
 from imaging_assets.records.search import FIELDS, Condition, Document, Order, SearchField, SearchQuery
 from imaging_assets.stages.days import Days
+from imaging_assets.stages.digests import digest
 from imaging_assets.stages.pipeline import Pipeline
-from imaging_assets.stages.search import document_id, documents_of_day
+from imaging_assets.stages.search import document_id, documents_in_parts
 from imaging_assets.stages.tables import RESIZED_IMAGES, SEARCH_DOCUMENTS
 
 _PAGE = 1000
@@ -94,14 +96,13 @@ def compare(pipeline: Pipeline) -> Differences:
         if sources is None or (waiting and "search_documents" in waiting.steps):
             behind.append(day)
             continue
-        wanted = documents_of_day(pipeline, sources)
-        missing |= {key: (day, document["path"]) for key, document in wanted.items() if key not in keys}
-        there = {document["id"]: document for document in _documents_in_index(pipeline, day)}
-        stale |= {
-            key: (day, document["path"])
-            for key, document in wanted.items()
-            if key in keys and _as_compared(document, pipeline) != _as_compared(there.get(key, {}), pipeline)
-        }
+        there = {document["id"]: digest(_as_compared(document, pipeline)) for document in _documents_in_index(pipeline, day)}
+        for document in chain(*documents_in_parts(pipeline, sources)):
+            key, where = document["id"], (day, document["path"])
+            if key not in keys:
+                missing[key] = where
+            elif there.get(key) != digest(_as_compared(document, pipeline)):
+                stale[key] = where
     return Differences(missing, stale, frozenset(keys - known), tuple(behind), len(keys))
 
 
@@ -121,9 +122,9 @@ def _mend(pipeline: Pipeline, found: Differences) -> Iterator[tuple[str, str]]:
     wrong = {**found.missing, **found.stale}
     for day in sorted({day for day, _ in wrong.values()}):
         sources = days.sources(day)
-        documents = documents_of_day(pipeline, sources) if sources else {}
-        results = pipeline.index.put([document for key, document in documents.items() if key in wrong])
-        yield from ((wrong[result.id][1], result.error) for result in results if result.error)
+        for documents in documents_in_parts(pipeline, sources) if sources else ():
+            results = pipeline.index.put([document for document in documents if document["id"] in wrong])
+            yield from ((wrong[result.id][1], result.error) for result in results if result.error)
     results = pipeline.index.delete(sorted(found.strays)) if found.strays else []
     yield from ((result.id, result.error) for result in results if result.error)
 
@@ -151,8 +152,6 @@ def _documents_in_index(pipeline: Pipeline, day: str) -> Iterator[Document]:
 
 def _as_compared(document: Document, pipeline: Pipeline) -> dict[str, Any]:
     """Values as every index returns them: times to the millisecond, what is missing as None or []."""
-    if not document:
-        return {}
     schema = SearchSchema(FIELDS, pipeline.embedder.dimensions)
     values = check_document({**document, "vector": None}, schema).values
     return {each.name: _as_kept(each, values.get(each.name)) for each in FIELDS if each.type != "vector"}

@@ -6,20 +6,20 @@ Belongs here: what a row says, and writing only what changed. Does not: SQL (`po
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from itertools import islice
 from typing import Any
 
 import polars as pl
 
 from imaging_assets.records.catalog import COLUMNS
+from imaging_assets.records.insights import Output
 from imaging_assets.stages.day_sources import DaySources
 from imaging_assets.stages.digests import digest
+from imaging_assets.stages.insights.answers import Answers
 from imaging_assets.stages.insights.imaginem import job_output
-from imaging_assets.stages.insights.steps import outputs
 from imaging_assets.stages.models.registry import now_utc
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.search import batch_of, document_id, what_steps_say
-from imaging_assets.stages.state import Draft, Manifest
+from imaging_assets.stages.state import Draft
 from imaging_assets.stages.tables import IMAGE_CATALOG, PREDICTIONS, RESIZED_IMAGES, TAGGED_MANIFESTS
 
 RECIPE = "catalog-1"
@@ -56,32 +56,32 @@ def catalog_day(pipeline: Pipeline, sources: DaySources) -> tuple[Draft, Catalog
     before = work.previous()
     if work.done:
         return work.done, CatalogReport(before.height, 0, 0)
-    known = dict(before.filter(pl.col("catalog_id") == catalog_id).select("id", "row").iter_rows())
-    kept: list[Row] = []
+    there = before.filter(pl.col("catalog_id") == catalog_id)
+    parts = [IMAGE_CATALOG.frame([])]
     written = 0
-    rest = _rows(pipeline, sources)
-    while batch := list(islice(rest, _BATCH)):
-        digests = [digest(row) for row in batch]
+    for batch in _rows_in_parts(pipeline, sources):
+        rows = IMAGE_CATALOG.frame(
+            [{"id": row["id"], "path": row["path"], "row": digest(row), "catalog_id": catalog_id} for row in batch]
+        )
+        same = set(there.join(rows, on=["id", "row"], how="semi")["id"])
         now = now_utc()
-        changed = [row | {"updated_at": now} for row, said in zip(batch, digests, strict=True) if known.get(row["id"]) != said]
+        changed = [row | {"updated_at": now} for row in batch if row["id"] not in same]
         if changed:
             pipeline.catalog.write(changed, [])
         written += len(changed)
-        kept += [
-            {"id": row["id"], "path": row["path"], "row": said, "catalog_id": catalog_id}
-            for row, said in zip(batch, digests, strict=True)
-        ]
-    if gone := sorted(set(before["id"]) - {row["id"] for row in kept}):
+        parts.append(rows)
+    rows = pl.concat(parts)
+    if gone := before.join(rows, on="id", how="anti")["id"].sort().to_list():
         pipeline.catalog.write([], gone)
-    return work.draft(kept), CatalogReport(len(kept), written, len(gone))
+    return work.draft(rows), CatalogReport(rows.height, written, len(gone))
 
 
-def _rows(pipeline: Pipeline, sources: DaySources) -> Iterator[Row]:
+def _rows_in_parts(pipeline: Pipeline, sources: DaySources) -> Iterator[list[Row]]:
     read = pipeline.manifests.read
     predictions = read(sources.predictions, PREDICTIONS).filter((pl.col("rank") == 0) & (pl.col("error") == ""))
     images = (
         read(sources.resized, RESIZED_IMAGES)
-        .join(read(sources.tagged, TAGGED_MANIFESTS).select("path", "tags", "label_source"), on="path", how="left")
+        .join(read(sources.tagged, TAGGED_MANIFESTS.narrowed("path", "tags", "label_source")), on="path", how="left")
         .join(
             predictions.select("sha256", "probability", "model_id", predicted="tag"),
             on="sha256",
@@ -89,22 +89,14 @@ def _rows(pipeline: Pipeline, sources: DaySources) -> Iterator[Row]:
             maintain_order="left",
         )
     )
-    said = what_steps_say(pipeline, sources.insights)
-    insights = outputs_by_image(pipeline, sources.insights)
-    for row in images.iter_rows(named=True):
-        yield _row(sources.resized.key, row, said.get(row["sha256"], {}), insights.get(row["sha256"], {}))
+    answers = Answers(pipeline, sources.insights)
+    for part in images.iter_slices(_BATCH):
+        said = answers.about(part["sha256"])
+        yield [_row(sources.resized.key, row, said[row["sha256"]]) for row in part.iter_rows(named=True)]
 
 
-def outputs_by_image(pipeline: Pipeline, insights: Mapping[str, Manifest]) -> dict[str, Row]:
-    """By sha256, each step's whole answer by step."""
-    found: dict[str, Row] = {}
-    for name, step in pipeline.insights.steps.items():
-        for sha256, output in outputs(pipeline, step, insights[name]).items() if name in insights else ():
-            found.setdefault(sha256, {})[name] = dict(output)
-    return found
-
-
-def _row(day: str, image: Row, said: Row, insights: Row) -> Row:
+def _row(day: str, image: Row, insights: Mapping[str, Output]) -> Row:
+    said = what_steps_say(insights)
     own = {
         "id": document_id(image["path"]),
         "name": image["path"].rpartition("/")[2],

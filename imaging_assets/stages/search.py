@@ -4,30 +4,37 @@ Belongs here: what a document says, and sending only what changed. Does not: how
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from imaging_assets.ports.search_index import SearchIndex
+from imaging_assets.records.insights import Output
 from imaging_assets.records.search import Document
 from imaging_assets.stages.day_sources import DaySources
 from imaging_assets.stages.digests import digest, sha256_of
-from imaging_assets.stages.insights.steps import outputs
-from imaging_assets.stages.insights.vectors import vectors_of
+from imaging_assets.stages.insights.answers import Answers
+from imaging_assets.stages.insights.vectors import DayVectors
 from imaging_assets.stages.manifests.training_sets import placed_images, sides_by_day
 from imaging_assets.stages.pipeline import Pipeline
-from imaging_assets.stages.state import Draft, Manifest
+from imaging_assets.stages.state import Draft
 from imaging_assets.stages.tables import PREDICTIONS, RESIZED_IMAGES, SEARCH_DOCUMENTS, TAGGED_MANIFESTS
 
 RECIPE = "documents-3"
 """Raised when this step's output changes."""
 
-_BATCH = 1000
+_PART = 5_000
+_BATCH = 1_000
 _BATCH_FOLDER = re.compile(r"batch-.+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 Row = dict[str, Any]
+
+_SAME = ("sha256", "status", "width", "height", "size", "thumbnail", "resized")
+_SHOWN = ("path", "source", "problems", "captured_at", "duplicate_group", *_SAME)
+"""Columns of an image that its document is made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,51 +76,87 @@ def index_day(pipeline: Pipeline, sources: DaySources) -> tuple[Draft, SearchRep
     before = work.previous()
     if work.done:
         return work.done, _report(before, 0, 0, generation)
-    documents = documents_of_day(pipeline, sources)
-    digests = {key: digest({**document, "vector": _vector_digest(document)}) for key, document in documents.items()}
     there = before.filter((pl.col("generation") == generation) & (pl.col("error") == ""))
-    known = dict(there.select("id", "document").iter_rows())
-    changed = [key for key in documents if known.get(key) != digests[key]]
-    gone = sorted(set(before["id"]) - documents.keys())
-    errors = _send(pipeline, [documents[key] for key in changed]) | _delete(pipeline, gone)
-    rows = [_row(key, documents, digests, generation, errors) for key in documents]
-    # What could not be deleted stays on the list, so that it is deleted next time.
-    rows += [
-        row | {"error": errors[row["id"]]} for row in before.iter_rows(named=True) if row["id"] in gone and row["id"] in errors
-    ]
+    outbox = _Outbox(pipeline.index)
+    parts = [SEARCH_DOCUMENTS.frame([])]
+    for documents in documents_in_parts(pipeline, sources):
+        rows = SEARCH_DOCUMENTS.frame([_row(document, generation) for document in documents])
+        same = set(there.join(rows, on=["id", "document"], how="semi")["id"])
+        outbox.put([document for document in documents if document["id"] not in same])
+        parts.append(rows)
+    outbox.empty()
+    rows = pl.concat(parts)
+    gone = before.join(rows, on="id", how="anti")
+    errors = outbox.errors | _delete(pipeline, gone["id"].to_list())
+    if errors:
+        # What could not be deleted stays on the list, so that it is deleted next time.
+        rows = pl.concat([rows, gone.filter(pl.col("id").is_in(list(errors)))])
+        rows = rows.with_columns(error=pl.col("id").replace_strict(errors, default=""))
     draft = work.draft(rows, complete=not errors)
     assert draft.frame is not None
-    return draft, _report(draft.frame, len(changed), len(gone), generation)
+    return draft, _report(draft.frame, outbox.sent, gone.height, generation)
 
 
-def documents_of_day(pipeline: Pipeline, sources: DaySources) -> dict[str, Document]:
-    """Documents of a day by key."""
+def documents_in_parts(pipeline: Pipeline, sources: DaySources) -> Iterator[list[Document]]:
+    """Documents of a day, some thousand at a time: all together would fill the memory."""
     read = pipeline.manifests.read
     predictions = read(sources.predictions, PREDICTIONS).filter((pl.col("rank") == 0) & (pl.col("error") == ""))
-    landed = read(sources.resized, RESIZED_IMAGES).filter(pl.col("status") != "quarantined")
+    landed = read(sources.resized, RESIZED_IMAGES.narrowed(*_SHOWN)).filter(pl.col("status") != "quarantined")
     images = (
-        landed.join(read(sources.tagged, TAGGED_MANIFESTS).select("path", "tags", "label_source"), on="path", how="left")
+        landed.join(read(sources.tagged, TAGGED_MANIFESTS.narrowed("path", "tags", "label_source")), on="path", how="left")
         .join(predictions.select("sha256", "tag", "probability", "model_id"), on="sha256", how="left")
         .join(placed_images(pipeline, landed["sha256"]), on="sha256", how="left")
     )
-    vectors, said = vectors_of(pipeline, sources.insights), what_steps_say(pipeline, sources.insights)
-    documents = (
-        _with_text_flag({**_document(sources.resized.key, row, vectors.get(row["sha256"])), **said.get(row["sha256"], {})})
-        for row in images.iter_rows(named=True)
-    )
-    return {document["id"]: document for document in documents}
+    vectors, answers = DayVectors(pipeline, sources.insights), Answers(pipeline, sources.insights)
+    for part in images.iter_slices(_PART):
+        looks, said = vectors.of(part["sha256"]), answers.about(part["sha256"])
+        yield [
+            _with_text_flag(
+                {**_document(sources.resized.key, row, looks.get(row["sha256"])), **what_steps_say(said[row["sha256"]])}
+            )
+            for row in part.iter_rows(named=True)
+        ]
 
 
-def what_steps_say(pipeline: Pipeline, insights: Mapping[str, Manifest]) -> dict[str, Row]:
-    """By sha256, what the steps' columns of these names say: `text` and `caption` (joined), `tags` (each once), `faces` (the most)."""
-    said: dict[str, Row] = {}
-    for name, step in pipeline.insights.steps.items():
-        for sha256, output in outputs(pipeline, step, insights[name]).items() if name in insights else ():
-            row = said.setdefault(sha256, {})
-            for column, (field, join) in _SEARCHED.items():
-                if (value := output.get(column)) is not None:
-                    row[field] = join(row[field], value) if field in row else value
-    return said
+class _Outbox:
+    """Documents on their way to the index, in full batches; `errors` by key are of those it refused."""
+
+    def __init__(self, index: SearchIndex) -> None:
+        self._index = index
+        self._waiting: list[Document] = []
+        self.sent = 0
+        self.errors: dict[str, str] = {}
+
+    def put(self, documents: Sequence[Document]) -> None:
+        """Send what fills a batch, keep the rest."""
+        self._waiting += documents
+        while len(self._waiting) >= _BATCH:
+            self._send(self._waiting[:_BATCH])
+            del self._waiting[:_BATCH]
+
+    def empty(self) -> None:
+        """Send the rest."""
+        if self._waiting:
+            self._send(self._waiting)
+        self._waiting = []
+
+    def _send(self, documents: Sequence[Document]) -> None:
+        self.sent += len(documents)
+        self.errors |= {result.id: result.error for result in self._index.put(documents) if result.error}
+
+
+def what_steps_say(answers: Mapping[str, Output]) -> Row:
+    """What the steps' columns of these names say of an image: `text` and `caption` (joined), `tags` (each once), `faces` (the most).
+
+    Args:
+        answers: By step.
+    """
+    row: Row = {}
+    for output in answers.values():
+        for column, (field, join) in _SEARCHED.items():
+            if (value := output.get(column)) is not None:
+                row[field] = join(row[field], value) if field in row else value
+    return row
 
 
 def _joined(before: str, more: str) -> str:
@@ -154,8 +197,7 @@ def _document(day: str, row: Row, vector: np.ndarray[Any, np.dtype[np.float32]] 
         "duplicate_group": row["duplicate_group"] or None,
         "vector": vector if vector is not None and np.any(vector) else None,
     }
-    same = ("sha256", "status", "width", "height", "size", "thumbnail", "resized")
-    return document | {name: row[name] for name in same}
+    return document | {name: row[name] for name in _SAME}
 
 
 def _with_text_flag(document: Row) -> Document:
@@ -168,29 +210,13 @@ def _vector_digest(document: Document) -> str:
     return "" if vector is None else sha256_of(np.asarray(vector, dtype="<f4").tobytes())
 
 
-def _send(pipeline: Pipeline, documents: Sequence[Document]) -> dict[str, str]:
-    """Errors by key."""
-    errors: dict[str, str] = {}
-    for start in range(0, len(documents), _BATCH):
-        results = pipeline.index.put(documents[start : start + _BATCH])
-        errors |= {result.id: result.error for result in results if result.error}
-    return errors
-
-
 def _delete(pipeline: Pipeline, keys: Sequence[str]) -> dict[str, str]:
     return {result.id: result.error for result in pipeline.index.delete(keys) if result.error} if keys else {}
 
 
-def _row(
-    key: str, documents: Mapping[str, Document], digests: Mapping[str, str], generation: str, errors: Mapping[str, str]
-) -> Row:
-    return {
-        "id": key,
-        "path": documents[key]["path"],
-        "document": digests[key],
-        "generation": generation,
-        "error": errors.get(key, ""),
-    }
+def _row(document: Document, generation: str) -> Row:
+    said = digest({**document, "vector": _vector_digest(document)})
+    return {"id": document["id"], "path": document["path"], "document": said, "generation": generation, "error": ""}
 
 
 def _report(rows: pl.DataFrame, sent: int, deleted: int, generation: str) -> SearchReport:

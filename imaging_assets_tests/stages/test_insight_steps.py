@@ -14,8 +14,9 @@ from imaging_assets.ports.analyzer import FunctionAnalyzer
 from imaging_assets.records.insights import Columns, ImageToAnalyze, Output
 from imaging_assets.stages.images.raw import take_inventory
 from imaging_assets.stages.images.resized import resize_day
+from imaging_assets.stages.insights.answers import Answers, step_table
 from imaging_assets.stages.insights.plan import Plan, Step, in_order
-from imaging_assets.stages.insights.steps import StepReport, analyze_day, outputs, step_table
+from imaging_assets.stages.insights.steps import StepReport, analyze_day
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets_tests.builders import DAY, a_picture, a_pipeline, land
 from imaging_assets_tests.doubles import CountingBlobStore, FailingBlobStore, over
@@ -83,6 +84,10 @@ def rows(pipeline: Pipeline, step: Step) -> pl.DataFrame:
     return pipeline.manifests.read(pipeline.manifests.find(step.name, DAY), step_table(step.name, step.analyzer.columns))
 
 
+def answers(pipeline: Pipeline, step: Step) -> Answers:
+    return Answers(with_steps(pipeline, step), {step.name: pipeline.manifests.find(step.name, DAY)})
+
+
 def shas(pipeline: Pipeline) -> list[str]:
     """Of the day's images, in order."""
     from imaging_assets.stages.tables import RESIZED_IMAGES
@@ -100,8 +105,8 @@ def test_each_distinct_usable_image_has_one_row_of_the_declared_columns(tmp_path
     assert (report.images, report.analyzed, report.failed) == (4, 4, 0)
     assert sorted(asked.about) == frame["sha256"].to_list() == shas(pipeline)
     assert json.loads(frame["facts"][0]) == {"width": 64, "name": "ü"}
-    told = outputs(pipeline, step, pipeline.manifests.find("sizes", DAY))
-    assert {output["facts"]["width"] for output in told.values()} == {64}
+    told = answers(pipeline, step).about(frame["sha256"])
+    assert {told[sha256]["sizes"]["facts"]["width"] for sha256 in shas(pipeline)} == {64}
 
 
 def test_an_unchanged_day_reads_no_picture_and_asks_nobody(tmp_path: Path) -> None:
@@ -149,7 +154,8 @@ def test_a_failing_image_is_a_row_with_its_error_and_waits_for_another_version(t
 
     assert (report.images, report.failed) == (4, 1)
     assert report.errors == ((bad, "ZeroDivisionError: by nothing. Mend the step and raise its version."),)
-    assert bad not in outputs(pipeline, step, pipeline.manifests.find("sizes", DAY))
+    told = answers(pipeline, step).about(pl.Series([bad, good := shas(pipeline)[2]]))
+    assert (list(told[bad]), list(told[good])) == ([], ["sizes"])
     assert run(pipeline, a_step(asked := Asked())).failed == 1
     assert asked.about == []
     assert run(pipeline, a_step(Asked(), version="2")).failed == 0

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 import polars as pl
@@ -20,27 +20,19 @@ import polars as pl
 from imaging_assets.errors import AnalysisError, BlobNotFoundError, ServiceError, SettingsError
 from imaging_assets.records.insights import Columns, ColumnType, ImageToAnalyze, Output
 from imaging_assets.stages.digests import digest
+from imaging_assets.stages.insights.answers import Answers, Row, read_output, step_table
 from imaging_assets.stages.insights.plan import Step
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.state import Draft, Manifest, Work
-from imaging_assets.stages.tables import INTEGER, REAL, RESIZED_IMAGES, TEXT, Table
+from imaging_assets.stages.tables import RESIZED_IMAGES
 
 RECIPE = "insights-1"
 """Raised when the output of every step changes for another reason than its analyser."""
 
-Row = dict[str, Any]
-
+_PART = 4_096
+"""Images whose rows are looked at together."""
 _TASKS, _TOGETHER = 16, 16
 """A batch is handed out in at least so many tasks, or in tasks of so many images: one image may take less time than handing it over."""
-
-_TYPES: Mapping[ColumnType, pl.DataType] = {
-    "text": TEXT,
-    "integer": INTEGER,
-    "real": REAL,
-    "boolean": pl.Boolean(),
-    "texts": pl.List(TEXT),
-    "json": TEXT,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +44,6 @@ class StepReport:
     failed: int
     analyzer_id: str
     errors: tuple[tuple[str, str], ...]
-
-
-def step_table(name: str, columns: Columns) -> Table:
-    """Shape of a step's manifests: its analyser's columns and what tells whether a row still holds."""
-    own = {"analyzer": TEXT, "required": TEXT, "error": TEXT, "may_pass": pl.Boolean()}
-    return Table(name, {"sha256": TEXT, **{column: _TYPES[kind] for column, kind in columns.items()}, **own}, key=("sha256",))
 
 
 def step_inputs(step: Step, resized: Manifest, required: Mapping[str, Manifest]) -> str:
@@ -80,25 +66,14 @@ def analyze_day(
     work = pipeline.manifests.begin(table, resized.key, step_inputs(step, resized, required))
     if work.done:
         return work.done, _report(work.previous(), step, 0)
-    wanted = _wanted(pipeline, step, resized, required)
     finished = pl.concat([work.previous_that_fits(), work.journal.read(table)]).unique(table.key, keep="last")
-    carried = [row for row in finished.iter_rows(named=True) if (image := wanted.get(row["sha256"])) and _holds(row, step, image)]
-    kept = {row["sha256"] for row in carried}
-    todo = [image for sha256, image in sorted(wanted.items()) if sha256 not in kept]
-    rows = table.frame(pl.concat([table.frame(carried), *_in_batches(pipeline, step, todo, work)]))
+    carried: list[pl.DataFrame] = []
+    known = Answers(pipeline, {name: required[name] for name in step.requires})
+    todo = _todo(_images(pipeline, step, resized), step, known, finished, carried)
+    asked = list(_in_batches(pipeline, step, todo, work))
+    rows = table.frame(pl.concat([table.frame([]), *carried, *asked]))
     complete = not rows["may_pass"].any()
-    return work.draft(rows, complete=complete), _report(rows, step, len(todo))
-
-
-def outputs(pipeline: Pipeline, step: Step, manifest: Manifest) -> dict[str, Output]:
-    """Answers of a day by sha256, JSON read; images that failed are left out."""
-    rows = pipeline.manifests.read(manifest, step_table(step.name, step.analyzer.columns)).filter(pl.col("error") == "")
-    return {row["sha256"]: read_output(row, step.analyzer.columns) for row in rows.iter_rows(named=True)}
-
-
-def read_output(row: Row, columns: Columns) -> Row:
-    """A row's answer with its JSON columns read."""
-    return {name: json.loads(row[name]) if kind == "json" and row[name] else row[name] for name, kind in columns.items()}
+    return work.draft(rows, complete=complete), _report(rows, step, sum(batch.height for batch in asked))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,44 +86,58 @@ class _Wanted:
     failed: str
 
 
-def _wanted(pipeline: Pipeline, step: Step, resized: Manifest, required: Mapping[str, Manifest]) -> dict[str, _Wanted]:
-    """Images by sha256."""
+def _images(pipeline: Pipeline, step: Step, resized: Manifest) -> pl.DataFrame:
+    """Rows of the distinct images that are to be asked about, by sha256."""
     images = pipeline.manifests.read(resized, RESIZED_IMAGES).filter(pl.col("status") != "quarantined")
-    known = {name: _all_outputs(pipeline, name, required[name]) for name in step.requires}
+    wanted = pl.Series([step.wants(path) for path in images["path"]], dtype=pl.Boolean())
+    return images.filter(wanted).unique("sha256", keep="first", maintain_order=True).sort("sha256")
+
+
+def _todo(
+    images: pl.DataFrame, step: Step, known: Answers, finished: pl.DataFrame, carried: list[pl.DataFrame]
+) -> Iterator[_Wanted]:
+    """Images to be asked about now; finished rows that still hold for the others are added to `carried` on the way."""
+    for part in images.iter_slices(_PART):
+        wanted = _wanted(part, step, known)
+        rows = finished.filter(pl.col("sha256").is_in(part["sha256"].implode()))
+        holds = [_holds(row, step, wanted[row["sha256"]]) for row in rows.iter_rows(named=True)]
+        carried.append(rows.filter(pl.Series(holds, dtype=pl.Boolean())))
+        kept = set(carried[-1]["sha256"])
+        yield from (image for sha256, image in wanted.items() if sha256 not in kept)
+
+
+def _wanted(images: pl.DataFrame, step: Step, known: Answers) -> dict[str, _Wanted]:
+    """By sha256."""
+    said: dict[str, dict[str, Row]] = {sha256: {} for sha256 in images["sha256"]}
+    for sha256, name, output, error in known.all_about(images["sha256"]):
+        said[sha256][name] = output | {"error": error}
     found: dict[str, _Wanted] = {}
     for row in images.iter_rows(named=True):
-        sha256 = row["sha256"]
-        if sha256 in found or not step.wants(row["path"]):
-            continue
-        said = {name: rows.get(sha256) for name, rows in known.items()}
-        failed = next((_why(name, output) for name, output in said.items() if output is None or output["error"]), "")
-        insights = {name: output for name, output in said.items() if output is not None}
-        found[sha256] = _Wanted(row, insights, digest(insights) if step.requires else "", failed)
+        insights = said[row["sha256"]]
+        failed = next((why for name in step.requires if (why := _why(name, insights.get(name)))), "")
+        found[row["sha256"]] = _Wanted(row, insights, digest(insights) if step.requires else "", failed)
     return found
 
 
-def _all_outputs(pipeline: Pipeline, name: str, manifest: Manifest) -> dict[str, Row]:
-    columns = pipeline.insights.steps[name].analyzer.columns
-    rows = pipeline.manifests.read(manifest, step_table(name, columns))
-    return {row["sha256"]: read_output(row, columns) | {"error": row["error"]} for row in rows.iter_rows(named=True)}
-
-
 def _why(name: str, output: Row | None) -> str:
-    return f"{name} was not asked about this image" if output is None else f"{name} failed: {output['error']}"
+    """Why a required step says nothing of an image, or ""."""
+    if output is None:
+        return f"{name} was not asked about this image"
+    return f"{name} failed: {output['error']}" if output["error"] else ""
 
 
 def _holds(row: Row, step: Step, image: _Wanted) -> bool:
     return row["analyzer"] == step.analyzer.analyzer_id and row["required"] == image.required and not row["may_pass"]
 
 
-def _in_batches(pipeline: Pipeline, step: Step, todo: Sequence[_Wanted], work: Work) -> Iterator[pl.DataFrame]:
+def _in_batches(pipeline: Pipeline, step: Step, todo: Iterator[_Wanted], work: Work) -> Iterator[pl.DataFrame]:
     size = pipeline.resize.batch
-    for start in range(0, len(todo), size):
-        images = todo[start : start + size]
+    images = list(islice(todo, size))
+    while images:
         tasks = _divided(images, min(_TOGETHER, math.ceil(len(images) / _TASKS)))
         batch = work.table.frame([*chain(*pipeline.executor.map(partial(_ask_all, pipeline, step.name), tasks))])
         yield batch
-        if start + size < len(todo):  # the last batch goes straight into the manifest
+        if images := list(islice(todo, size)):  # the last batch goes straight into the manifest
             work.journal.append(work.table, batch)
 
 

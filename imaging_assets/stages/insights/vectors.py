@@ -44,28 +44,33 @@ def embed_day(pipeline: Pipeline, resized: Manifest) -> tuple[Draft, VectorRepor
     work = pipeline.manifests.begin(table, resized.key, vector_inputs(pipeline, resized))
     if work.done:
         return work.done, VectorReport(work.previous().height, 0, embedder.embedding_id)
-    images = pipeline.manifests.read(resized, RESIZED_IMAGES).filter(pl.col("status") != "quarantined").unique("sha256")
-    thumbnails = dict(images.select("sha256", "thumbnail").iter_rows())
+    images = pipeline.manifests.read(resized, RESIZED_IMAGES.narrowed("sha256", "status", "thumbnail"))
+    images = images.filter(pl.col("status") != "quarantined").unique("sha256").sort("sha256")
     kept = [work.previous_that_fits().filter(pl.col("embedding_id") == embedder.embedding_id), work.journal.read(table)]
-    carried = pl.concat(kept).unique(table.key).filter(pl.col("sha256").is_in(list(thumbnails)))
-    todo = sorted(thumbnails.keys() - set(carried["sha256"]))
+    carried = pl.concat(kept).unique(table.key).join(images, on="sha256", how="semi")
+    todo = images.join(carried, on="sha256", how="anti").sort("sha256")
     frames = [carried]
-    for start in range(0, len(todo), _BATCH):
-        batch = todo[start : start + _BATCH]
-        vectors = embedder.embed([pipeline.store.read(thumbnails[sha256]).data for sha256 in batch])
-        rows = {"sha256": batch, "embedding_id": [embedder.embedding_id] * len(batch), "vector": vectors}
-        frames.append(table.frame(pl.DataFrame(rows, schema=dict(table.columns))))
-        if start + _BATCH < len(todo):  # the last batch goes straight into the manifest
+    for start in range(0, todo.height, _BATCH):
+        batch = todo.slice(start, _BATCH)
+        vectors = embedder.embed([pipeline.store.read(path).data for path in batch["thumbnail"]])
+        made = batch.select("sha256", pl.lit(embedder.embedding_id).alias("embedding_id"), pl.Series("vector", vectors))
+        frames.append(table.frame(made))
+        if start + _BATCH < todo.height:  # the last batch goes straight into the manifest
             work.journal.append(table, frames[-1])
-    return work.draft(pl.concat(frames)), VectorReport(len(thumbnails), len(todo), embedder.embedding_id)
+    return work.draft(pl.concat(frames)), VectorReport(images.height, todo.height, embedder.embedding_id)
 
 
-def vectors_of(pipeline: Pipeline, insights: Mapping[str, Manifest]) -> dict[str, npt.NDArray[np.float32]]:
-    """Vectors of a day by sha256; none where the step is off."""
-    if VECTORS not in insights:
-        return {}
-    rows = pipeline.manifests.read(insights[VECTORS], image_vectors(pipeline.embedder.dimensions))
-    return dict(zip(rows["sha256"], rows["vector"].to_numpy(), strict=True))
+class DayVectors:
+    """Vectors of a day, told of some images at a time; of none where the step is off."""
+
+    def __init__(self, pipeline: Pipeline, insights: Mapping[str, Manifest]) -> None:
+        table = image_vectors(pipeline.embedder.dimensions)
+        self._rows = pipeline.manifests.read(insights[VECTORS], table) if VECTORS in insights else table.frame([])
+
+    def of(self, sha256: pl.Series) -> dict[str, npt.NDArray[np.float32]]:
+        """By sha256, the vectors float32 [dimensions] of those of these images that have one."""
+        rows = self._rows.filter(pl.col("sha256").is_in(sha256.implode()))
+        return dict(zip(rows["sha256"], rows["vector"].to_numpy(), strict=True))
 
 
 def embed_query(pipeline: Pipeline, data: bytes) -> npt.NDArray[np.float32]:

@@ -22,6 +22,13 @@ from imaging_assets.stages.tables import LABEL_RECORDS, RESIZED_IMAGES, TAGGED_M
 RECIPE = "tagged-2"
 """Raised when this step's output changes."""
 
+_OF_IMAGE = ("path", "sha256", "phash", "status", "width", "height", "resized")
+_UNLABELLED = {
+    **{name: pl.lit([], TAGGED_MANIFESTS.columns[name]) for name in ("tags", "regions", "region_problems")},
+    **{name: pl.lit("") for name in ("conflict", "label_source", "label_file")},
+    **{name: pl.lit(None, TAGGED_MANIFESTS.columns[name]) for name in ("label_line", "stated_at")},
+}
+
 
 @dataclass(frozen=True, slots=True)
 class TaggedReport:
@@ -46,9 +53,13 @@ def tag_day(pipeline: Pipeline, resized: Manifest, labels: Manifest | None) -> t
     work = pipeline.manifests.begin(TAGGED_MANIFESTS, resized.key, tagged_inputs(resized, of_day))
     if work.done:
         return work.done, _report(work.previous())
-    images = pipeline.manifests.read(resized, RESIZED_IMAGES)
+    images = pipeline.manifests.read(resized, RESIZED_IMAGES.narrowed(*_OF_IMAGE))
     found = _winners(pipeline, images, labels)
-    draft = work.draft([_row(image, found.get(image["sha256"])) for image in images.iter_rows(named=True)])
+    is_labelled = pl.col("sha256").is_in(list(found))
+    labelled = [_labelled(image, found[image["sha256"]]) for image in images.filter(is_labelled).iter_rows(named=True)]
+    # Most images of a large day have no label: as rows of Python they would take ten times the memory.
+    unlabelled = images.filter(~is_labelled).select(*_OF_IMAGE, **_UNLABELLED)
+    draft = work.draft(pl.concat([TAGGED_MANIFESTS.frame(unlabelled), TAGGED_MANIFESTS.frame(labelled)]))
     assert draft.frame is not None
     return draft, _report(draft.frame)
 
@@ -56,26 +67,14 @@ def tag_day(pipeline: Pipeline, resized: Manifest, labels: Manifest | None) -> t
 def _winners(pipeline: Pipeline, images: pl.DataFrame, labels: Manifest | None) -> dict[str, Winner]:
     if labels is None:
         return {}
-    statements = pipeline.manifests.read(labels, LABEL_RECORDS).filter(pl.col("sha256").is_in(images["sha256"].to_list()))
+    statements = pipeline.manifests.read(labels, LABEL_RECORDS).filter(pl.col("sha256").is_in(images["sha256"].implode()))
     exists = exists_now(pipeline, pipeline.manifests.newest(RESIZED_IMAGES.asset))
     return winners(statements.iter_rows(named=True), exists, pipeline.labels.priorities)
 
 
-def _row(image: dict[str, Any], winner: Winner | None) -> dict[str, object]:
-    row = {name: image[name] for name in ("path", "sha256", "phash", "status", "width", "height", "resized")}
-    if winner is None:
-        return row | {
-            "tags": [],
-            "regions": [],
-            "region_problems": [],
-            "conflict": "",
-            "label_source": "",
-            "label_file": "",
-            "label_line": None,
-            "stated_at": None,
-        }
+def _labelled(image: dict[str, Any], winner: Winner) -> dict[str, object]:
     regions, problems = upright_regions(winner.regions, in_pixels=winner.in_pixels, stated=winner.stated_size, image=image)
-    return row | {
+    return {name: image[name] for name in _OF_IMAGE} | {
         "tags": list(winner.tags),
         "regions": [dataclasses.asdict(region) for region in regions],
         "region_problems": problems,

@@ -7,7 +7,7 @@ Beside the manifest stand `review/<day>.json` (Label Studio tasks) and `review/<
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,17 +19,19 @@ from imaging_assets.records.predictions import Prediction
 from imaging_assets.stages.day_sources import DaySources
 from imaging_assets.stages.digests import digest
 from imaging_assets.stages.insights.plan import VECTORS
-from imaging_assets.stages.insights.vectors import vectors_of
+from imaging_assets.stages.insights.vectors import DayVectors
 from imaging_assets.stages.manifests.confirmed import confirmed, statements_about
 from imaging_assets.stages.models.registry import Registry
 from imaging_assets.stages.pipeline import Pipeline
-from imaging_assets.stages.review.ranking import Reviewable, choose
+from imaging_assets.stages.review.ranking import Reviewable, choose, doubt, uncertainty
 from imaging_assets.stages.review.tasks import csv_text, label_studio_tasks
 from imaging_assets.stages.state import Draft
 from imaging_assets.stages.tables import PREDICTIONS, RESIZED_IMAGES, REVIEW_QUEUES, TAGGED_MANIFESTS
 
 RECIPE = "review-1"
 """Raised when this step's output changes."""
+
+_PART = 5_000
 
 Row = dict[str, Any]
 
@@ -66,54 +68,62 @@ def queue_day(pipeline: Pipeline, sources: DaySources) -> tuple[Draft, ReviewRep
         before, notes = work.previous_with_notes()
         return work.done, _report(before, notes["nothing_because"])
     images = _images(pipeline, sources)
-    settled = confirmed(statements_about(pipeline, [sha256 for sha256, row in images.items() if row["tags"]]))
-    model_id = next((row["model_id"] for row in images.values()), "")
+    labelled = images.filter(pl.col("tags").list.len() > 0)["sha256"]
+    settled = confirmed(statements_about(pipeline, labelled.to_list()))
+    model_id = images["model_id"][0] if images.height else ""
     kind = _kind(pipeline, model_id)
-    chosen = choose([row["reviewable"] for row in images.values()], kind, pipeline.review.images_per_day, settled)
+    chosen = choose([*_reviewable(images, kind, DayVectors(pipeline, sources.insights))], pipeline.review.images_per_day, settled)
+    asked = pl.Series([question.sha256 for question in chosen], dtype=pl.String())
+    shown = {row["sha256"]: row for row in images.filter(pl.col("sha256").is_in(asked.implode())).iter_rows(named=True)}
     rows = [
-        {name: images[question.sha256][name] for name in ("sha256", "path", "resized", "width", "height", "tags", "predictions")}
+        {name: shown[question.sha256][name] for name in ("sha256", "path", "resized", "width", "height", "tags", "predictions")}
         | {"rank": rank, "reason": question.reason, "score": question.score, "kind": kind, "model_id": model_id}
         for rank, question in enumerate(chosen, 1)
     ]
-    why_not = "" if rows else _nothing_because(pipeline, sources, predicted=bool(images))
+    why_not = "" if rows else _nothing_because(pipeline, sources, predicted=images.height > 0)
     draft = work.draft(rows, {"nothing_because": why_not})
     assert draft.frame is not None
     _write_files(pipeline, day, draft.frame)
     return draft, _report(draft.frame, why_not)
 
 
-def _images(pipeline: Pipeline, sources: DaySources) -> dict[str, Row]:
-    """By sha256, the distinct images that the model answered about."""
+def _images(pipeline: Pipeline, sources: DaySources) -> pl.DataFrame:
+    """The distinct images that the model answered about, of their first path; `width` and `height` are of the resized image."""
     read = pipeline.manifests.read
-    predictions = read(sources.predictions, PREDICTIONS).filter(pl.col("error") == "")
-    if predictions.is_empty():
-        return {}
-    answers = predictions.sort("sha256", "rank").group_by("sha256", "model_id", maintain_order=True)
-    by_bytes = vectors_of(pipeline, sources.insights)
-    images = (
-        read(sources.resized, RESIZED_IMAGES)
+    answers = (
+        read(sources.predictions, PREDICTIONS)
+        .filter(pl.col("error") == "")
+        .sort("sha256", "rank")
+        .group_by("sha256", "model_id", maintain_order=True)
+        .agg(pl.struct("tag", "probability", "box").alias("predictions"))
+    )
+    columns = ("path", "sha256", "status", "duplicate_group", "resized", "resized_width", "resized_height")
+    return (
+        read(sources.resized, RESIZED_IMAGES.narrowed(*columns))
         .filter(pl.col("status") != "quarantined")
         .unique("sha256", keep="first", maintain_order=True)  # rows are sorted by path
-        .join(answers.agg(pl.struct("tag", "probability", "box").alias("predictions")), on="sha256")
-        .join(read(sources.tagged, TAGGED_MANIFESTS).select("path", "tags"), on="path", how="left")
+        .join(answers, on="sha256")
+        .join(read(sources.tagged, TAGGED_MANIFESTS.narrowed("path", "tags")), on="path", how="left")
+        .with_columns(pl.col("tags").fill_null([]))
+        .rename({"resized_width": "width", "resized_height": "height"})
     )
-    found = {}
-    for row in images.iter_rows(named=True):
-        tags = row["tags"] or []
-        vector = by_bytes.get(row["sha256"])
-        found[row["sha256"]] = row | {
-            "width": row["resized_width"],
-            "height": row["resized_height"],
-            "tags": tags,
-            "reviewable": Reviewable(
+
+
+def _reviewable(images: pl.DataFrame, kind: ClassificationKind, vectors: DayVectors) -> Iterator[Reviewable]:
+    for part in images.iter_slices(_PART):
+        by_bytes = vectors.of(part["sha256"])
+        for row in part.iter_rows(named=True):
+            predictions = [_prediction(item) for item in row["predictions"]]
+            vector = by_bytes.get(row["sha256"])
+            tags = tuple(sorted(row["tags"]))
+            yield Reviewable(
                 sha256=row["sha256"],
-                tags=tuple(sorted(tags)),
-                predictions=tuple(_prediction(item) for item in row["predictions"]),
+                tags=tags,
+                uncertainty=uncertainty(predictions, kind),
+                doubt=doubt(tags, predictions, kind) if tags else 0.0,
                 vector=vector if vector is not None and vector.any() else None,
                 group=row["duplicate_group"] or "",
-            ),
-        }
-    return found
+            )
 
 
 def _prediction(item: Row) -> Prediction:

@@ -32,6 +32,9 @@ _SURE = 0.1
 _DOUBTED = 0.5
 """Least doubt in a label worth a question."""
 
+_PRODUCTS = 10_000_000
+"""Distances that are held at once."""
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Reviewable:
@@ -39,14 +42,16 @@ class Reviewable:
 
     Attributes:
         tags: Its label, sorted; empty when nobody said anything.
-        predictions: By falling probability, at least one.
+        uncertainty: As the function of this name says.
+        doubt: The same; 0 without a label.
         vector: float32 of length 1, or None where the image has none.
         group: Near-duplicates of the day share it; "" when alone.
     """
 
     sha256: str
     tags: tuple[str, ...]
-    predictions: tuple[Prediction, ...]
+    uncertainty: float
+    doubt: float
     vector: Vectors | None
     group: str
 
@@ -62,7 +67,6 @@ class Question:
 
 def choose(
     images: Sequence[Reviewable],
-    kind: ClassificationKind,
     places: int,
     confirmed: Collection[tuple[str, tuple[str, ...]]] = (),
 ) -> list[Question]:
@@ -75,11 +79,11 @@ def choose(
     """
     ordered = sorted(images, key=lambda image: image.sha256)
     doubtful = (image for image in ordered if image.tags and (image.sha256, image.tags) not in confirmed)
-    doubted = _best(((image.sha256, doubt(image.tags, image.predictions, kind)) for image in doubtful), _DOUBTED)
+    doubted = _best(((image.sha256, image.doubt) for image in doubtful), _DOUBTED)
     doubted = doubted[: max(1, places // 3)]
     open_images = _one_of_each_group(ordered)
     rest = places - len(doubted)
-    unsure = _best(((image.sha256, uncertainty(image.predictions, kind)) for image in open_images), _SURE)[: -(-rest // 2)]
+    unsure = _best(((image.sha256, image.uncertainty) for image in open_images), _SURE)[: -(-rest // 2)]
     taken = {sha256 for sha256, _ in unsure}
     known = [image for image in ordered if image.tags or image.sha256 in taken]
     others = [image for image in open_images if image.sha256 not in taken]
@@ -123,7 +127,7 @@ def most_different(images: Sequence[Reviewable], known: Sequence[Reviewable], co
         return []
     vectors = np.stack([image.vector for image in candidates if image.vector is not None])
     centres = [image.vector for image in known if image.vector is not None]
-    nearest = (1 - vectors @ (np.stack(centres) if centres else vectors.mean(axis=0)[None]).T).min(axis=1)
+    nearest = _distances(vectors, np.stack(centres) if centres else vectors.mean(axis=0)[None])
     chosen: list[tuple[str, float]] = []
     for _ in range(min(count, len(candidates))):
         furthest = int(nearest.argmax())
@@ -131,6 +135,13 @@ def most_different(images: Sequence[Reviewable], known: Sequence[Reviewable], co
         nearest = np.minimum(nearest, 1 - vectors @ vectors[furthest])
         nearest[[furthest]] = -1  # chosen
     return chosen
+
+
+def _distances(vectors: Vectors, centres: Vectors) -> Vectors:
+    """Of each vector to the centre nearest to it, float32 [n]; some vectors at a time, for a day may have many of both."""
+    step = max(1, _PRODUCTS // len(centres))
+    parts = (vectors[start : start + step] for start in range(0, len(vectors), step))
+    return np.concatenate([(1 - part @ centres.T).min(axis=1) for part in parts])
 
 
 def interleave(*queues: Sequence[Question]) -> list[Question]:

@@ -31,7 +31,9 @@ def an_image(
 ) -> Reviewable:
     """An image in which a model sees a cat with that probability."""
     vector = None if degrees is None else direction(degrees)
-    return Reviewable(name, tuple(tags), seen(cat=sure, dog=1 - sure), vector, group)
+    answer = seen(cat=sure, dog=1 - sure)
+    unsure, doubted = uncertainty(answer, "multiclass"), doubt(tags, answer, "multiclass") if tags else 0.0
+    return Reviewable(name, tuple(tags), unsure, doubted, vector, group)
 
 
 def asked(questions: Sequence[Question], reason: str) -> list[str]:
@@ -120,7 +122,7 @@ def test_reasons_take_turns_and_each_begins_with_its_best() -> None:
         an_image("wrong", 0.99, tags=["dog"]),
         an_image("right", 0.99, tags=["cat"]),
     ]
-    questions = choose(images, "multiclass", 6)
+    questions = choose(images, 6)
     assert [(question.sha256, question.reason) for question in questions] == [
         ("unsure", "least certain"),
         ("odd", "most different"),
@@ -131,20 +133,20 @@ def test_reasons_take_turns_and_each_begins_with_its_best() -> None:
 
 
 def test_sure_answers_and_believed_labels_are_no_reason() -> None:
-    questions = choose([an_image("sure", 0.99, degrees=None), an_image("right", 0.9, tags=["cat"])], "multiclass", 5)
+    questions = choose([an_image("sure", 0.99, degrees=None), an_image("right", 0.9, tags=["cat"])], 5)
     assert questions == []
 
 
 def test_of_near_duplicates_one_is_asked_about_and_none_when_one_has_its_label() -> None:
     twins = [an_image(name, 0.5, group="burst") for name in ("b", "a", "c")]
-    assert [question.sha256 for question in choose(twins, "multiclass", 5)] == ["a"]
-    assert choose([*twins, an_image("d", 0.99, tags=["cat"], group="burst")], "multiclass", 5) == []
+    assert [question.sha256 for question in choose(twins, 5)] == ["a"]
+    assert choose([*twins, an_image("d", 0.99, tags=["cat"], group="burst")], 5) == []
 
 
 def test_doubted_labels_take_a_third_at_most() -> None:
     images = [an_image(f"wrong {number}", 0.99, tags=["dog"]) for number in range(20)]
     images += [an_image(f"unsure {number:02}", 0.5) for number in range(20)]
-    questions = choose(images, "multiclass", 12)
+    questions = choose(images, 12)
     assert len(questions) == 12
     assert [len(asked(questions, reason)) for reason in ("least certain", "most different", "label doubted")] == [4, 4, 4]
 
@@ -161,8 +163,8 @@ def test_the_choice_does_not_depend_on_the_order_and_keeps_to_its_places(
         an_image(f"{number:02}", sure, tags=[tag] if tag else [], degrees=degrees)
         for number, (sure, tag, degrees) in enumerate(facts)
     ]
-    questions = choose(images, "multiclass", places)
-    assert questions == choose([images[place] for place in order], "multiclass", places)
+    questions = choose(images, places)
+    assert questions == choose([images[place] for place in order], places)
     assert len(questions) <= places
     assert len({question.sha256 for question in questions}) == len(questions)
 
