@@ -65,22 +65,18 @@ def predict_day(pipeline: Pipeline, resized: Manifest) -> tuple[Draft, Predictio
         return work.done, _report(work.previous(), model_id, 0)
     if model_id is None:
         return work.draft([]), _report(PREDICTIONS.frame([]), None, 0)
-    blobs = usable_blobs(pipeline.manifests.read(resized, RESIZED_IMAGES))
+    images = pipeline.manifests.read(resized, RESIZED_IMAGES.narrowed("sha256", "status", "resized"))
+    images = images.filter(pl.col("status") != "quarantined").unique("sha256", keep="last", maintain_order=True)
     kept = [work.previous().filter(pl.col("model_id") == model_id), work.journal.read(PREDICTIONS)]
     # What failed is asked again: it may have been the service's bad day.
     good = pl.concat(kept).filter(pl.col("error") == "")
-    carried = good.unique(PREDICTIONS.key).filter(pl.col("sha256").is_in(list(blobs)))
-    todo = {sha256: blob for sha256, blob in blobs.items() if sha256 not in set(carried["sha256"])}
+    carried = good.unique(PREDICTIONS.key).join(images, on="sha256", how="semi")
+    todo = images.join(carried, on="sha256", how="anti")
     fresh = _score_in_batches(pipeline, model_id, todo, work.journal)
     rows = pl.concat([carried, *(frame for frame, _ in fresh)])
     failed = rows.filter(pl.col("error") != "").height
     draft = work.draft(rows, complete=not failed)
     return draft, _report(_frame(draft), model_id, sum(asked for _, asked in fresh))
-
-
-def usable_blobs(resized: pl.DataFrame) -> dict[str, str]:
-    """Resized blob by sha256 of the images that were not quarantined."""
-    return dict(resized.filter(pl.col("status") != "quarantined").select("sha256", "resized").iter_rows())
 
 
 def score_images(pipeline: Pipeline, model_id: str, blobs: Mapping[str, str]) -> tuple[dict[str, Scored], int]:
@@ -104,17 +100,15 @@ def remembered_scores(pipeline: Pipeline, model_id: str, sha256s: Iterable[str])
     return {sha256: scored for sha256, scored in found.items() if scored}
 
 
-def _score_in_batches(
-    pipeline: Pipeline, model_id: str, todo: Mapping[str, str], journal: Journal
-) -> list[tuple[pl.DataFrame, int]]:
+def _score_in_batches(pipeline: Pipeline, model_id: str, todo: pl.DataFrame, journal: Journal) -> list[tuple[pl.DataFrame, int]]:
     done: list[tuple[pl.DataFrame, int]] = []
-    items = list(todo.items())
     step = pipeline.resize.batch
-    for start in range(0, len(items), step):
-        answers, asked = score_images(pipeline, model_id, dict(items[start : start + step]))
+    for start in range(0, todo.height, step):
+        blobs = dict(todo.slice(start, step).select("sha256", "resized").iter_rows())
+        answers, asked = score_images(pipeline, model_id, blobs)
         frame = PREDICTIONS.frame([row for sha256, scored in answers.items() for row in _rows(sha256, model_id, scored)])
         done.append((frame, asked))
-        if start + step < len(items):  # the last batch goes straight into the manifest
+        if start + step < todo.height:  # the last batch goes straight into the manifest
             journal.append(PREDICTIONS, frame)
     return done or [(PREDICTIONS.frame([]), 0)]
 

@@ -130,7 +130,7 @@ class _Seen:
     def __init__(self, recipe_now: str, *tables: pl.DataFrame) -> None:
         self._recipe = recipe_now
         self._tables: list[pl.DataFrame] = []
-        self._places: dict[str, tuple[int, int]] = {}
+        self._places: dict[int, tuple[int, int]] = {}
         self._found: dict[str, Future[Row]] = {}
         self._lock = Lock()
         for table in tables:
@@ -141,15 +141,18 @@ class _Seen:
         return _Seen, (self._recipe,)
 
     def remember(self, rows: pl.DataFrame) -> None:
-        """Keep those that are of use as the table they are in."""
-        usable = rows.filter((pl.col("status") != "quarantined") & (pl.col("recipe") == self._recipe)).select(_OF_BYTES)
-        self._places |= {sha256: (len(self._tables), place) for place, sha256 in enumerate(usable["sha256"])}
-        self._tables.append(usable)
+        """Keep the table, and the places of what is of use in it."""
+        usable = rows.select((pl.col("status") != "quarantined") & (pl.col("recipe") == self._recipe)).to_series().arg_true()
+        digests = rows["sha256"].gather(usable)
+        self._places |= {_short(sha256): (len(self._tables), place) for place, sha256 in zip(usable, digests, strict=True)}
+        self._tables.append(rows.select(_OF_BYTES))
         self._found = {}
 
     def find(self, sha256: str, find_out: Callable[[], Row]) -> Row:
-        if place := self._places.get(sha256):
-            return self._tables[place[0]].row(place[1], named=True)
+        if place := self._places.get(_short(sha256)):
+            row = self._tables[place[0]].row(place[1], named=True)
+            if row["sha256"] == sha256:
+                return row
         with self._lock:
             first = sha256 not in self._found
             found = self._found.setdefault(sha256, Future())
@@ -160,6 +163,11 @@ class _Seen:
                 found.set_exception(error)
                 raise
         return found.result()
+
+
+def _short(sha256: str) -> int:
+    """The first 60 bits: a million texts would take a hundred megabytes."""
+    return int(sha256[:15], 16)
 
 
 def _resize_one(pipeline: Pipeline, engine: ImageEngine, seen: _Seen, landed: Row) -> Row:
@@ -229,11 +237,9 @@ def _copied(store: BlobStore, source: str, target: str, etag: str) -> bool:
 
 
 def _sheet(pipeline: Pipeline, rows: pl.DataFrame) -> bytes:
-    shown = rows.filter(pl.col("thumbnail").is_not_null()).unique("sha256", maintain_order=True)
-    step = max(1, shown.height // (COLUMNS * ROWS))
-    paths = shown["thumbnail"].to_list()[::step]
+    shown = rows.filter(pl.col("thumbnail").is_not_null()).unique("sha256", maintain_order=True)["thumbnail"]
     thumbnails = []
-    for path in paths[: COLUMNS * ROWS]:
+    for path in shown.gather_every(max(1, len(shown) // (COLUMNS * ROWS))).head(COLUMNS * ROWS):
         with suppress(BlobNotFoundError):  # a lost thumbnail is no reason to fail the day
             thumbnails.append(pipeline.store.read(path).data)
     return contact_sheet(thumbnails)

@@ -204,7 +204,7 @@ class _Refresh:
             by_source[row["source"]].append(row)
         days = list(days)
         for source, group in by_source.items():
-            index = self._index(source)
+            index = self._index(source, [row["selector"] for row in group])
             for day in days:
                 index.add(self.frames[day].items())
             for row in group:
@@ -212,10 +212,10 @@ class _Refresh:
                 row.update(path=match.path, sha256=match.sha256, status=match.status, reason=match.reason)
                 self.rivals[row["statement"]] = sorted({str(self.landing.day_of(path)) for path in match.rivals})
 
-    def _index(self, source: str) -> ImageIndex:
-        """An empty index that names images as the source does."""
+    def _index(self, source: str, selectors: Iterable[str] | None = None) -> ImageIndex:
+        """An empty index that names images as the source does, for these selectors or for all."""
         roots, known = tuple(self.pipeline.roots), self.sources.get(source)
-        return ImageIndex(roots, known.images, known.rewrite) if known else ImageIndex(roots)
+        return ImageIndex(roots, known.images, known.rewrite, selectors) if known else ImageIndex(roots, selectors=selectors)
 
     def _day_named(self, row: Row) -> str | None:
         """The day a statement's selector names, or None when it may mean an image of any day."""

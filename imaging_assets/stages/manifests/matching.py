@@ -11,7 +11,7 @@ compared in Unicode form NFC, whichever form a store or a label file uses.
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 _DATED = re.compile(r"(?:.*/)?([0-9]{4}/[0-9]{2}/[0-9]{2}/.+)")
@@ -37,27 +37,38 @@ class ImageIndex:
         images: Beginning of the paths that count, below one of those folders or below the day, or such a folder and what follows; "" for
             all.
         rewrite: Regular expression to replacement, for names that nothing has.
+        selectors: The only ones that will be asked for, where they are known: images that none of them can mean are left out, for a day
+            may have a million.
     """
 
     roots: Sequence[str]
     images: str = ""
     rewrite: Mapping[str, str] = field(default_factory=dict)
+    selectors: Iterable[str] | None = None
     _sha256: dict[str, str] = field(default_factory=dict)
     _by_path: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     _by_name: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     _by_stem: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    _stems: Collection[str] | None = None
+
+    def __post_init__(self) -> None:
+        if self.selectors is not None:
+            named = {_composed(selector) for selector in self.selectors}
+            named |= {self._rewritten(selector) for selector in named}
+            self._stems = {_stem(selector.rpartition("/")[2]) for selector in named}
 
     def add(self, images: Iterable[tuple[str, str]]) -> None:
         """Add (landing path, sha256) pairs."""
         for path, sha256 in images:
-            if self.images and not self._counts(_composed(path)):
-                continue
-            self._sha256[path] = sha256
             whole = _composed(path)
             name = whole.rpartition("/")[2]
+            stem = _stem(name)
+            if (self._stems is not None and stem not in self._stems) or (self.images and not self._counts(whole)):
+                continue
+            self._sha256[path] = sha256
             self._by_path[whole].append(path)
             self._by_name[name].append(path)
-            self._by_stem[_stem(name)].append(path)
+            self._by_stem[stem].append(path)
 
     def match(self, selector: str) -> Match:
         """The image that `selector` means."""
