@@ -1,4 +1,4 @@
-"""Memory of a day of very many images: all its steps, in one process, over 5,000 and 20,000 tiny images that all look different.
+"""Memory of a day of very many images: all its steps, in one process, over 20,000 and 60,000 tiny images that all look different.
 
 Each size has a process of its own; peak is its resident set at its highest, as Linux tells it. What grows between the sizes, by image,
 is what a day of a million would take a million times. The store is a folder in memory where there is one: nothing of it is in the peak.
@@ -18,7 +18,7 @@ from imaging_assets_tests.builders import a_pipeline, land, run_chain
 
 Row = dict[str, object]
 
-_FEW, _MANY = 5_000, 20_000
+_FEW, _MANY = 20_000, 60_000
 _MEMORY = Path("/dev/shm")  # noqa: S108
 _SIDE, _ENLARGED = 8, 6
 
