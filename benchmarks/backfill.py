@@ -116,7 +116,7 @@ def _backfill(deployment: Deployment, days: Sequence[str]) -> tuple[float, _Proc
         started, killed = time.monotonic(), False
         backfill_id = _launch(instance, days)
         while (backfill := instance.get_backfill(backfill_id)) and backfill.status == BulkActionStatus.REQUESTED:
-            time.sleep(1)
+            time.sleep(0.5)
             processors.look(group)
             done = instance.get_materialized_partitions(dg.AssetKey("search_documents"))
             if not killed and len(done) >= len(days) / 2:

@@ -1,30 +1,29 @@
 """Dagster's history on this machine: its SQLite storage, with connections that are kept.
 
-Belongs here: how the history's files are opened; `dagster.yaml` names the class. Does not: which folder they are in (`cli/history.py`), what
-stands in them, which is Dagster's.
+Belongs here: how the history's files are opened; `dagster.yaml` names the class. Does not: which folder they are in (`cli/history.py`);
+what stands in them, which is Dagster's.
 
-A day's run is about 160 events, and for each Dagster makes an engine anew, opens the file, and waits for the disk to have the event:
-most of what a day costs on which nothing is to do. Here engine and connection stay, and SQLite waits for the disk at checkpoints only
-(`synchronous=NORMAL`): a run that is killed loses nothing, a power cut perhaps its last events, and manifests, not events, say what is
-done. Files and tables are the same, so any Dagster process reads and writes them, with this class or without.
+A day's run is about 160 events, and at each Dagster makes an engine anew, opens a file, and waits until the disk has the event, twice and
+more often when it is an asset's: most of what a day costs on which nothing is to do. Here engine and connection stay, and SQLite waits for
+the disk at checkpoints only (`synchronous=NORMAL`): a killed run loses nothing, a power cut may lose the last events, and manifests, not
+events, say what is done. Files and tables are the same, so processes with this class and without it share a history.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import sqlalchemy as db
 from dagster._core.storage.event_log import SqliteEventLogStorage
-from dagster._core.storage.runs import SqliteRunStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
-from dagster._core.storage.sqlite_storage import DagsterSqliteStorage, SqliteStorageConfig
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy.pool import QueuePool
-from typing_extensions import Self, override
+from typing_extensions import override
 
 _KEPT = 8
-"""Files of runs that stay open in a process; a web server looks at many runs."""
+"""Files that stay open in a process: each run has one, and a web server looks at many."""
 
 
 class _EventLog(SqliteEventLogStorage):
@@ -32,7 +31,6 @@ class _EventLog(SqliteEventLogStorage):
 
     def __init__(self, base_dir: str) -> None:
         self._engines: OrderedDict[str, db.Engine] = OrderedDict()
-        self._tables: set[str] = set()
         super().__init__(base_dir)
 
     @contextmanager
@@ -55,13 +53,6 @@ class _EventLog(SqliteEventLogStorage):
         return engine
 
     @override
-    def has_table(self, table_name: str) -> bool:
-        # Asked at each asset's event, over a connection of its own; what is there stays.
-        if table_name not in self._tables and super().has_table(table_name):
-            self._tables.add(table_name)
-        return table_name in self._tables
-
-    @override
     def wipe(self) -> None:
         self._close()  # the files are deleted
         super().wipe()
@@ -76,36 +67,16 @@ class _EventLog(SqliteEventLogStorage):
             self._engines.popitem()[1].dispose()
 
 
-class _Runs(SqliteRunStorage):
-    """The runs."""
-
-    _kept_engine: db.Engine | None = None
-
-    @contextmanager
-    @override
-    def connect(self) -> Iterator[db.Connection]:
-        self._kept_engine = self._kept_engine or _kept(self._conn_string)
-        with self._kept_engine.begin() as connection:
-            yield connection
-
-    @override
-    def dispose(self) -> None:
-        if self._kept_engine:
-            self._kept_engine.dispose()
-        super().dispose()
-
-
 class KeptSqliteStorage(DagsterSqliteStorage):
-    """What `storage: sqlite` is; its ticks are left alone, for no run writes one."""
+    """What `storage: sqlite` is, but for the events; runs and ticks are few."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         super().__init__(base_dir, inst_data)
-        self._run_storage = _Runs(self._run_storage._conn_string)
-        self._event_log_storage = _EventLog(self._event_log_storage._base_dir)
+        self._event_log_storage = _EventLog(self._event_log_storage._base_dir)  # noqa: SLF001 - where Dagster has it
 
     @classmethod
     @override
-    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: SqliteStorageConfig) -> Self:
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
         return cls(inst_data=inst_data, **config_value)
 
 
