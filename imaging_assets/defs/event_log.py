@@ -1,12 +1,12 @@
-"""Dagster's history on this machine: its SQLite storage, with connections that are kept.
+"""Dagster's SQLite storage with connections that are kept: the event log is most of what a day costs on which nothing is to do.
 
-Belongs here: how the history's files are opened; `dagster.yaml` names the class. Does not: which folder they are in (`cli/history.py`);
-what stands in them, which is Dagster's.
+Belongs here: how its files are opened; `dagster.yaml` names the class. Does not: which folder they are in (`cli/history.py`); what stands
+in them, which is Dagster's.
 
-A day's run is about 160 events, and at each Dagster makes an engine anew, opens a file, and waits until the disk has the event, twice and
-more often when it is an asset's: most of what a day costs on which nothing is to do. Here engine and connection stay, and SQLite waits for
-the disk at checkpoints only (`synchronous=NORMAL`): a killed run loses nothing, a power cut may lose the last events, and manifests, not
-events, say what is done. Files and tables are the same, so processes with this class and without it share a history.
+A day's run is about 160 events, and at each Dagster makes an engine anew, opens a file, and waits until the disk has the event; several
+times when it is an asset's. Here engine and connection stay, and SQLite waits for the disk at checkpoints only (`synchronous=NORMAL`): a
+killed run loses nothing, a power cut may lose the last events, and manifests, not events, say what is done. Files and tables are the
+same, so processes with this class and without it share a history.
 """
 
 from collections import OrderedDict
@@ -27,7 +27,7 @@ _KEPT = 8
 
 
 class _EventLog(SqliteEventLogStorage):
-    """The event log; Dagster's lock around each connection makes one per file enough."""
+    """The event log; Dagster's lock, held as long as a connection is used, is all that threads need."""
 
     def __init__(self, base_dir: str) -> None:
         self._engines: OrderedDict[str, db.Engine] = OrderedDict()
@@ -63,8 +63,9 @@ class _EventLog(SqliteEventLogStorage):
         super().dispose()
 
     def _close(self) -> None:
-        while self._engines:
-            self._engines.popitem()[1].dispose()
+        with self._db_lock:
+            while self._engines:
+                self._engines.popitem()[1].dispose()
 
 
 class KeptSqliteStorage(DagsterSqliteStorage):
