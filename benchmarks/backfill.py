@@ -3,7 +3,7 @@
 Belongs here: processor time of runs, pools that hold, a daemon that is killed in the middle and started again, the end beside a day by
 day one without Dagster. Does not: runs inside the command's own process (`overhead`).
 
-`DAYS=365 make bench ONLY=backfill` is the size of the goal: an hour or more. Processor time is what the kernel says of processes that
+`DAYS=365 make bench ONLY=backfill` is the size of the goal: an hour or more; `RUNS=4` lets four runs go on at once. Processor time is what the kernel says of processes that
 ended and were waited for (/proc, so Linux): a run is a child of the code server, and its imports are part of it. Its days are tiny, four
 pictures each, so that nearly all of it is overhead.
 """
@@ -32,8 +32,8 @@ _SLEEPING = {"interval_seconds": 1_000_000}
 """Sensors look once, at an empty store: the days are left to the backfill."""
 
 _POOLS = {asset: pool for asset in EVERYTHING if (pool := LOADED.resolve_assets_def(dg.AssetKey(asset)).op.pool)}
-_RUNS_AT_ONCE = 2
-"""`max_concurrent_runs` of dagster.yaml."""
+_RUNS_AT_ONCE = int(os.environ.get("RUNS", "2"))
+"""`max_concurrent_runs`; 2 is what dagster.yaml says."""
 
 _COMPARED = ("resized_images", "image_vectors", "image_tags", "tagged_manifests")
 """What hangs neither on when the model came nor on when a file was written."""
@@ -97,6 +97,8 @@ def rows() -> list[Row]:
 def _as_shipped(deployment: Deployment) -> None:
     """The project's own dagster.yaml, with one place in each pool as in production."""
     text = (CHECKOUT / "dagster.yaml").read_text(encoding="utf-8")
+    assert "max_concurrent_runs: 2" in text
+    text = text.replace("max_concurrent_runs: 2", f"max_concurrent_runs: {_RUNS_AT_ONCE}")
     text = text.replace(".imaging/dagster", f"{deployment.root.as_posix()}/.imaging/dagster")
     (deployment.root / "dagster.yaml").write_text(text, encoding="utf-8")
     with deployment.instance() as instance:
