@@ -3,9 +3,9 @@
 Belongs here: processor time of runs, pools that hold, a daemon that is killed in the middle and started again, the end beside a day by
 day one without Dagster. Does not: runs inside the command's own process (`overhead`).
 
-`DAYS=365 make bench ONLY=backfill` is the size of the goal: an hour or more; `RUNS=4` lets four runs go on at once. Processor time is what the kernel says of processes that
-ended and were waited for (/proc, so Linux): a run is a child of the code server, and its imports are part of it. Its days are tiny, four
-pictures each, so that nearly all of it is overhead.
+`DAYS=365 make bench ONLY=backfill` is the size of the goal: an hour or more; `RUNS=4` lets four runs go on at once. Processor time is what
+the kernel says of processes that ended and were waited for (/proc, so Linux): a run is a child of the code server, and its imports are
+part of it. Its days are tiny, four pictures each, so that nearly all of it is overhead.
 """
 
 import os
