@@ -90,6 +90,8 @@ def _kept(url: str) -> db.Engine:
 
     @db.event.listens_for(engine, "connect")
     def wait_less(connection: Any, _: object) -> None:
+        # Dagster sets the mode too, but after it has made a new run's tables, each of which the disk would have to have.
+        connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
 
     return engine

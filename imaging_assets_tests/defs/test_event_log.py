@@ -25,12 +25,14 @@ import sys
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 with dg.DagsterInstance.from_ref(InstanceRef.from_dir(sys.argv[1])) as instance:
+    run = instance.get_run_by_id("shared")
     for number in range(int(sys.argv[3])):
+        instance.report_engine_event(f"{sys.argv[2]}-{number}", run)
         instance.report_runless_asset_event(dg.AssetMaterialization("raw_images", partition=f"{sys.argv[2]}-{number}"))
     print("written", flush=True)
     sys.stdin.read()
 """
-"""Tells events, then waits."""
+"""Tells events of its own and of a run, then waits."""
 
 
 @contextmanager
@@ -103,16 +105,20 @@ def open_logs(home: Path) -> set[Path]:
 
 def test_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
     with a_history(tmp_path) as instance:
+        instance.add_run(dg.DagsterRun("job", run_id="shared"))
         writers = [a_writer(tmp_path, name, 20) for name in ("a", "b", "c")]
         for number in range(20):
             tell(instance, f"here-{number}")
         assert [(writer.communicate()[0], writer.returncode) for writer in writers] == [("written\n", 0)] * 3
-        assert told(instance) == {f"{name}-{number}" for name in ("a", "b", "c", "here") for number in range(20)}
+        theirs = {f"{name}-{number}" for name in ("a", "b", "c") for number in range(20)}
+        assert told(instance) == theirs | {f"here-{number}" for number in range(20)}
+        assert sorted(entry.message for entry in instance.all_logs("shared")) == sorted(theirs)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there is no such signal elsewhere")
 def test_a_killed_process_loses_nothing_it_wrote(tmp_path: Path) -> None:
-    with a_history(tmp_path):
+    with a_history(tmp_path) as instance:
+        instance.add_run(dg.DagsterRun("job", run_id="shared"))
         writer = a_writer(tmp_path, "killed", 5)
         assert writer.stdout is not None
         assert writer.stdout.readline() == "written\n"
@@ -120,6 +126,7 @@ def test_a_killed_process_loses_nothing_it_wrote(tmp_path: Path) -> None:
         writer.communicate()
     with a_history(tmp_path) as instance:
         assert told(instance) == {f"killed-{number}" for number in range(5)}
+        assert [entry.message for entry in instance.all_logs("shared")] == [f"killed-{number}" for number in range(5)]
 
 
 def test_a_wiped_history_is_empty_and_goes_on(tmp_path: Path) -> None:
