@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 BENCHMARKS = (
+    "backfill",
     "day",
     "gallery",
     "insights",

@@ -51,7 +51,7 @@ THIRD_PARTIES: dict[str, set[str]] = {
     "backends": set(),
     "workers": set(),
     "rehearsals": set(),
-    "defs": {"dagster", "dagster_azure", "numpy", "polars", "pydantic", "typing_extensions"},
+    "defs": {"dagster", "dagster_azure", "numpy", "polars", "pydantic", "sqlalchemy", "typing_extensions"},
     "definitions": {"dagster"},
     "web": {"fastapi", "starlette", "jinja2", "prometheus_client", "pybase64", "pydantic", "pydantic_core", "typing_extensions"}
     | PILLOW_AND_TABLES,
@@ -138,6 +138,7 @@ def test_dagsters_azure_package_is_imported_late_by_the_resources_alone() -> Non
         ("import imaging_assets.cli.app", SLOW),
         ("import imaging_assets.stages.days, imaging_assets.backends", ("dagster", "sklearn", "onnxruntime", "azure")),
         ("import imaging_assets.cli.search, imaging_assets.cli.add", ("dagster", "sklearn", "onnxruntime", "azure")),
+        ("import imaging_assets.embedded.features, imaging_assets.embedded.onnx_session", ("dagster", "sklearn", "azure")),
     ],
 )
 def test_importing_costs_only_what_is_used(statement: str, never: tuple[str, ...]) -> None:

@@ -1,6 +1,6 @@
 """Convolution filters learnt from the images themselves, without tags.
 
-Belongs here: the learning. Does not: using them (`features.filter_statistics`). Imported late (scikit-learn).
+Belongs here: the learning. Does not: using them (`features.filter_statistics`).
 Source: A. Coates, H. Lee, A. Ng, "An analysis of single-layer networks in unsupervised feature learning", AISTATS 2011.
 """
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.cluster import MiniBatchKMeans
 
 from imaging_assets.embedded.decoding import SIDE, Pixels
 
@@ -36,6 +35,8 @@ class Filters:
 
 def learn_filters(pixels: Pixels, seed: int) -> Filters:
     """The centres of clusters of whitened, contrast-normalised patches; under one thread, the same for the same input."""
+    from sklearn.cluster import MiniBatchKMeans  # noqa: PLC0415 - late: a second that each run would pay, and only training learns
+
     patches = _normalise(_sample_patches(pixels, seed))
     average = patches.mean(axis=0)
     whiten = _whitening(patches)
