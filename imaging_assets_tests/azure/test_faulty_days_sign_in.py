@@ -90,7 +90,7 @@ def test_a_day_on_which_search_finds_the_token_ended_at_every_kind_of_call_compl
     secure_day: WholeDay,
 ) -> None:
     identity = Tokens(AUDIENCE, lives=3600)
-    calls = ("GET /aliases", "POST /indexes$", "PUT /aliases", INDEX)
+    calls = ("GET /aliases", "PUT /indexes", "PUT /aliases", INDEX)
     secure_day.search.faults = [Fault(call, 401, {"WWW-Authenticate": 'Bearer error="invalid_token"'}) for call in calls]
 
     work(secure_day.open(search=identity))
