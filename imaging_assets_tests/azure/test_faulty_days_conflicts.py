@@ -1,7 +1,7 @@
 """Whole days that other writers overtake: nobody's change is lost, and the day completes, or stops and the next run goes on.
 
-Belongs here: the published model, the pointer to the index, the alias. Does not: two whole runs at once (`chaos/test_faults.py`), the
-ports' own promises (`contracts/`).
+Belongs here: sides of the split, the published model, the pointer to the index, the alias. Does not: two whole runs at once
+(`chaos/test_faults.py`), the ports' own promises (`contracts/`).
 """
 
 import json
@@ -22,7 +22,7 @@ from imaging_assets_tests.doubles import ForwardingBlobStore
 from imaging_assets_tests.stages.manifests.days import gather
 from imaging_assets_tests.stages.models.doubles import iterate_day
 
-PUBLISHED = "models/published.json"
+PUBLISHED, SIDES = "models/published.json", "models/splits.parquet"
 AGAIN = r"was changed by another writer\. Run again: it is read anew, and the change is made over that\.$"
 
 
@@ -45,6 +45,15 @@ class OvertakenBlobStore(ForwardingBlobStore):
         if path == self.path and self.meanwhile and (if_match or if_absent):
             self.meanwhile.pop()()
         return self.inner.write(path, data, if_match=if_match, if_absent=if_absent)
+
+
+def test_sides_that_another_run_gives_at_the_same_moment_are_given_once(day: WholeDay) -> None:
+    overtaken = OvertakenBlobStore(day.store, SIDES, lambda: gather(day.open()))
+
+    work(day.open(store=overtaken))
+
+    assert overtaken.meanwhile == []
+    assert day.differences() == []
 
 
 def test_a_model_that_another_run_publishes_at_the_same_moment_is_published_once(day: WholeDay) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import ExifTags, Image
@@ -78,7 +79,7 @@ def test_a_day_on_which_every_kind_of_call_fails_once_completes(fault: Fault, da
     assert day.differences() == []
 
 
-def limit(**limits: int) -> Callable[[WholeDay], None]:
+def limit(**limits: Any) -> Callable[[WholeDay], None]:
     """What the tier has room for."""
 
     def set_limits(day: WholeDay) -> None:
