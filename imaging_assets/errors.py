@@ -100,7 +100,9 @@ class BlobConflictError(StoreError):
     """A conditional write lost to another writer."""
 
     def __init__(self, path: str) -> None:
-        super().__init__(f"Blob {path!r} was changed by another writer. Read it again and repeat the change.")
+        super().__init__(
+            f"Blob {path!r} was changed by another writer. Run again: it is read anew, and the change is made over that."
+        )
         self.path = path
 
 

@@ -130,11 +130,17 @@ class Calls:
         return errors
 
     def _patiently(self, step: Callable[[], _T]) -> _T:
+        renewed = False
         for attempt in range(self.patience.tries):
             try:
                 return step()
             except AzureError as error:
-                if not _may_pass(error) or attempt + 1 == self.patience.tries:
+                if attempt + 1 == self.patience.tries:
+                    raise
+                if status_of(error) == 401 and not renewed:
+                    renewed = True  # the token ended on the way; the SDK has let it go and asks for the next one
+                    continue
+                if not _may_pass(error):
                     raise
                 self.patience.wait(attempt, _asked_wait(error))
         raise AssertionError

@@ -2,8 +2,8 @@
 
 Belongs here: everything that changes the pointer, the alias or the list of indexes. Does not: documents and queries (`search_index`).
 
-An index is called `<alias>-<hash of its schema>-<when and at random>`. The alias is moved before the pointer when a new index is
-promoted, so that what it names is always there and complete.
+An index is called `<alias>-<hash of its schema>-<when and at random>`. The alias is moved before the pointer, so that what it names is
+always there and complete, and an index whose maker ended in between is found by it.
 """
 
 import logging
@@ -126,14 +126,11 @@ class Generations:
                     "Choose another azure.search_alias."
                 )
             adopted = serving if serving and not pointer and serving.startswith(self._prefix) else None
-            writing = adopted or self._new_index()
+            new = "" if adopted else self._new_index()
+            writing = adopted or new
             made = Pointer(serving or writing, writing)
-            if self._pointer.replace(made, over=pointer):
-                if serving is None:
-                    self._point_alias(writing)
+            if self._take_over(made, over=pointer, new=new, alias=serving is None):
                 return made
-            if not adopted:
-                self._drop(writing)
 
     def mend(self, seen: Pointer) -> None:
         """Put new indexes in the place of those that are gone, unless somebody did.
@@ -150,22 +147,45 @@ class Generations:
             raise SearchIndexError(
                 f"{self._calls.endpoint} lists the index {seen.serving!r} and does not find it. Run again in a few minutes."
             )
-        writing = self._new_index() if seen.writing in gone else seen.writing
+        new = self._new_index() if seen.writing in gone else ""
+        writing = new or seen.writing
         serving = writing if seen.serving in gone else seen.serving
-        if self._pointer.replace(Pointer(serving, writing), over=now):
+        if self._take_over(Pointer(serving, writing), over=now, new=new, alias=serving != seen.serving):
             _log.warning("Index %s is gone from %s; documents are sent again", ", ".join(sorted(gone)), self._calls.endpoint)
-            if serving != seen.serving:
-                self._point_alias(serving)
-        elif writing != seen.writing:
-            self._drop(writing)
+
+    def _take_over(self, made: Pointer, *, over: Pointer | None, new: str, alias: bool) -> bool:
+        """Let a pointer count; False when somebody was faster, whose indexes are left to serve.
+
+        Args:
+            new: Index that was made for it, or "".
+            alias: Whether it moves, too; first of all, for whoever ends in between is taken up by it.
+        """
+        if alias:
+            try:
+                self._point_alias(made.serving)
+            except SearchIndexError:
+                self._drop(new)
+                raise
+        if self._pointer.replace(made, over=over):
+            return True
+        if now := self._pointer.read():
+            if alias:
+                self._point_alias(now.serving)
+            if new not in {now.serving, now.writing}:
+                self._drop(new)
+        return False
 
     def _new_index(self) -> str:
         name = f"{self._prefix}{datetime.now(UTC):{_WHEN}}{secrets.token_hex(2)}"
-        self._calls.call(f"make index {name!r}", lambda: self._service.create_index(definition(name, self._schema)))
+        made = definition(name, self._schema)
+        # Not `create_index`: of an index whose making was not answered, it says at the second try that there is one already.
+        self._calls.call(f"make index {name!r}", lambda: self._service.create_or_update_index(made))
         return name
 
     def _drop(self, name: str) -> None:
-        """Delete an index that nobody needs; where that fails, `faults` tells of it."""
+        """Delete an index that nobody needs, if one is named; where that fails, `faults` tells of it."""
+        if not name:
+            return
         try:
             self._calls.call(f"delete index {name!r}", lambda: self._service.delete_index(name))
         except SearchIndexError as error:

@@ -28,7 +28,7 @@ _SECRETS = re.compile(
     r"[^&;\s\"')]+|(\bBearer\s+)[\w.~+/=-]+"
 )
 _LONGEST = 300
-_CODE = re.compile(r"^\([^)]*\)\s*")
+_CODE = re.compile(r"^\(\w*\)\s*")
 """What the SDK puts before a message."""
 
 _CONFLICTS = {"BlobAlreadyExists", "ConditionNotMet", "TargetConditionNotMet", "SourceConditionNotMet"}

@@ -82,7 +82,7 @@ def test_a_batch_that_meets_a_fault_is_sent_again_and_each_document_stands_once(
         assert server.faults[0].times == 0
 
 
-@pytest.mark.parametrize("matches", ["POST .*search.post.search", "POST /indexes$", "PUT /aliases", "GET .*docs\\('"])
+@pytest.mark.parametrize("matches", ["POST .*search.post.search", "PUT /indexes", "PUT /aliases", "GET .*docs\\('"])
 @pytest.mark.parametrize("status", [429, 503, 0])
 def test_every_other_call_is_patient_too(matches: str, status: int, tmp_path: Path) -> None:
     with a_search_server() as server:
@@ -315,7 +315,7 @@ def test_an_expired_token_is_told_with_the_roles_at_once(tmp_path: Path, certifi
         index = an_index(server, tmp_path, credential=identity)
         with pytest.raises(SearchIndexError, match=r"401.*'Search Service Contributor'.*`az login`") as error:
             index.put([document("a")])
-        assert len(server.calls) == 1
+        assert len(server.calls) == 2  # with the next token, too
     assert not any(token in str(error.value) for token in identity.given)
 
 

@@ -5,6 +5,7 @@ Belongs here: reading a finished state. Does not: judging it.
 
 import io
 import json
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import polars as pl
@@ -24,14 +25,14 @@ def state_of(pipeline: Pipeline) -> dict[str, Any]:
     for blob in pipeline.store.list_blobs():
         data = pipeline.store.read(blob.path).data
         if blob.path.startswith("models/ledger/"):
-            ledger.append(json.dumps(_timeless(json.loads(data)), sort_keys=True))
+            ledger.append(json.dumps(timeless(json.loads(data)), sort_keys=True))
         else:
-            found[_name(blob.path)] = _content(blob.path, data)
+            found[_name(blob.path)] = content_of(blob.path, data)
     found["ledger"] = sorted(ledger)
     found["index"] = {key: pipeline.index.get(key) for key in pipeline.index.ids()}
     found["index answers"] = pipeline.index.query(SearchQuery()).count
     columns = pipeline.catalog.query("select * from image_catalog order by id")
-    found["catalogue"] = [_timeless(dict(zip(columns.columns, row, strict=True))) for row in columns.rows]
+    found["catalogue"] = [timeless(dict(zip(columns.columns, row, strict=True))) for row in columns.rows]
     found["left over"] = left_over(pipeline)
     return found
 
@@ -50,20 +51,22 @@ def differences(expected: dict[str, Any], found: dict[str, Any]) -> list[str]:
     return [f"{name}: {str(expected.get(name))[:300]} became {str(found.get(name))[:300]}" for name in names]
 
 
-def _name(path: str) -> str:
-    # Rows of label_records hold the moment of a retraction, so their digest differs from run to run.
-    return path.rsplit(".", 2)[0] if path.startswith("manifests/label_records/all.") else path
-
-
-def _content(path: str, data: bytes) -> str:
+def content_of(path: str, data: bytes, *, without: Iterable[str] = ()) -> str:
+    """What a blob says; of a table its rows, as if these columns were not there either."""
     if path.endswith(".parquet"):
         rows = pl.read_parquet(io.BytesIO(data))
-        times = {*_TIMES, "etag", "modified_at", "stated_at"}
-        return digest([_timeless(row, times) for row in rows.to_dicts()] if rows.width else [])
+        times = {*_TIMES, "etag", "modified_at", "stated_at", *without}
+        return digest([timeless(row, times) for row in rows.to_dicts()] if rows.width else [])
     if path.endswith(("labels.json", "published.json")):
-        return json.dumps(_timeless(json.loads(data)), sort_keys=True)
+        return json.dumps(timeless(json.loads(data)), sort_keys=True)
     return sha256_of(data)
 
 
-def _timeless(row: dict[str, Any], times: Any = _TIMES) -> dict[str, str]:
+def timeless(row: dict[str, Any], times: Collection[str] = _TIMES) -> dict[str, str]:
+    """The row without when it came to be."""
     return {name: str(value) for name, value in row.items() if name not in times}
+
+
+def _name(path: str) -> str:
+    # Rows of label_records hold the moment of a retraction, so their digest differs from run to run.
+    return path.rsplit(".", 2)[0] if path.startswith("manifests/label_records/all.") else path
