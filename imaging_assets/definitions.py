@@ -8,9 +8,15 @@ import dagster as dg
 
 from imaging_assets.defs import assets
 from imaging_assets.defs.alerts import check_webhook, failure_webhook
-from imaging_assets.defs.audits import inventory_checks, nightly_audit, nightly_inventory_checks, search_audit
 from imaging_assets.defs.io_manager import manifest_io_manager
-from imaging_assets.defs.portal import portal_labels, portal_look
+from imaging_assets.defs.jobs import (
+    inventory_checks,
+    nightly_audit,
+    nightly_inventory_checks,
+    portal_labels,
+    portal_look,
+    search_audit,
+)
 from imaging_assets.defs.resources import PipelineResource
 from imaging_assets.defs.sensors import label_changes, model_rollout, new_images, training
 

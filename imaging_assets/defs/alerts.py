@@ -15,7 +15,7 @@ from typing import Any
 
 import dagster as dg
 
-from imaging_assets.defs.audits import inventory_checks
+from imaging_assets.defs.jobs import inventory_checks
 from imaging_assets.defs.tags import CONSENT_TAG, DAY_TAG, WANTED_TAG
 from imaging_assets.settings import load_settings
 

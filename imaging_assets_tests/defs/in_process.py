@@ -12,8 +12,8 @@ import dagster as dg
 
 import imaging_assets
 from imaging_assets.definitions import defs
-from imaging_assets.defs.audits import inventory_checks
 from imaging_assets.defs.io_manager import manifest_io_manager
+from imaging_assets.defs.jobs import inventory_checks
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets_tests.builders import CHAIN
 

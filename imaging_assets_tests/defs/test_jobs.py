@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from imaging_assets.defs.audits import nightly_audit, nightly_inventory_checks, search_audit
+from imaging_assets.defs.jobs import nightly_audit, nightly_inventory_checks, search_audit
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets_tests.builders import a_picture, a_pipeline, land, run_chain
 from imaging_assets_tests.defs.in_process import LOADED, a_history, a_short_history, checks_of, run_inventory_checks
