@@ -4,6 +4,7 @@ Belongs here: files a project starts with, starting Dagster. Does not: Dagster's
 """
 
 import os
+import signal
 import subprocess
 import sys
 from importlib.resources import files
@@ -67,6 +68,8 @@ def start_ui(session: Session, host: str, port: int) -> int:
     command = [sys.executable, "-m", "dagster", "dev", "-w", str(workspace), "--host", host, "--port", str(port)]
     if sys.platform != "win32":
         # Who ends this process, by whatever signal, ends Dagster: a process in between would leave it behind.
+        # A script's `… &` starts commands with SIGINT ignored, and Dagster treats SIGTERM as it does SIGINT.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         sys.stdout.flush()
         os.execve(sys.executable, command, environment)  # noqa: S606 - as in pyproject.toml: a fixed program, fixed arguments
     try:

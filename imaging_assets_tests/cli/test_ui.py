@@ -33,11 +33,15 @@ def until(condition: Callable[[], object], seconds: float) -> bool:
     return bool(condition())
 
 
-@pytest.mark.parametrize("by", ["SIGTERM", "SIGINT"])
-def test_nothing_of_dagster_is_left_once_the_command_is_told_to_end(tmp_path: Path, by: str) -> None:
+# How a script's `command &` starts it: with SIGINT ignored.
+IN_THE_BACKGROUND = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"]
+
+
+@pytest.mark.parametrize(("start", "by"), [([], "SIGTERM"), ([], "SIGINT"), (IN_THE_BACKGROUND, "SIGTERM")])
+def test_nothing_of_dagster_is_left_once_the_command_is_told_to_end(tmp_path: Path, start: list[str], by: str) -> None:
     a_pipeline(tmp_path / ".imaging")
     log, port = tmp_path / "log.txt", a_free_port()
-    command = [sys.executable, "-c", COMMAND, "ui", "--port", str(port)]
+    command = [*start, sys.executable, "-c", COMMAND, "ui", "--port", str(port)]
     with log.open("wb") as writing:
         started = subprocess.Popen(
             command, cwd=tmp_path, env=clean_environment(), stdout=writing, stderr=writing, start_new_session=True
