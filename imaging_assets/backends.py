@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from imaging_assets.azure.event_queue import StorageEventQueue
     from imaging_assets.azure.search_pipeline import SearchPipeline
     from imaging_assets.ports.analyzer import ImageAnalyzer, ImageEmbedder
-    from imaging_assets.ports.checks import Finding
+    from imaging_assets.ports.doctor import Finding
 
 _POINTER = "_search_index.json"
 """In the place for manifests: which search index serves; profile azure alone has it there."""
@@ -269,26 +269,26 @@ def _custom_vision(settings: Settings, store: BlobStore) -> tuple[Trainer, Predi
 
 def check_services(settings: Settings) -> "list[Finding]":
     """Profile azure: a row per right, each by a real call; a service that is not named is a row, too."""
-    from imaging_assets.azure import checks, service_checks  # noqa: PLC0415
+    from imaging_assets.azure import doctor, doctor_vision  # noqa: PLC0415
     from imaging_assets.azure.credentials import search_credential  # noqa: PLC0415
 
     places, azure = settings.places, settings.azure
     store = _azure_store(settings, storage_account(settings).blob_service())
     ours = (places.resized, places.thumbnails, places.crops, places.manifests, places.models, places.review)
     theirs = dict.fromkeys((places.landing, *(source.folder for source in settings.landing.sources), places.labels))
-    rows = checks.storage(store, tuple(theirs), ours)
+    rows = doctor.storage(store, tuple(theirs), ours)
     pointer = f"{places.manifests}/{_POINTER}"
-    rows += checks.search(azure.search_endpoint.rstrip("/"), search_credential(azure), azure.search_alias, store, pointer)
+    rows += doctor.search(azure.search_endpoint.rstrip("/"), search_credential(azure), azure.search_alias, store, pointer)
     if spends_on_training(settings):
-        rows += service_checks.custom_vision(settings.custom_vision)
+        rows += doctor_vision.custom_vision(settings.custom_vision)
     asked: list[tuple[str, ImageAnalyzer | ImageEmbedder]] = [
         (name, step.analyzer) for name, step in plan(settings, store).steps.items() if who_answers(settings, name) == "vision"
     ]
     if who_answers(settings, VECTORS) == "vision":
         asked.append((VECTORS, build_embedder(settings)))
-    rows += service_checks.vision(asked)
+    rows += doctor_vision.vision(asked)
     if settings.sensors.source == "events":
-        rows += checks.events(azure_event_queue(settings))
+        rows += doctor.events(azure_event_queue(settings))
     return rows
 
 

@@ -93,7 +93,6 @@ def _known_catalog(real: Pipeline) -> str:
 def _rehearsed_models(
     settings: Settings, real: Pipeline, store: BlobStore, tally: Tally
 ) -> tuple[Trainer, Predictor, "RehearsedCalls | None"]:
-
     if not spends_on_training(settings):
         predictor = RehearsedPredictor(real.predictor, tally)
         return RehearsedTrainer(real.trainer, predictor, tally), predictor, None
@@ -113,5 +112,4 @@ def _rehearsed_index(settings: Settings, real: Pipeline, store: BlobStore, tally
         from imaging_assets.azure.search_rehearsal import rehearsing_transport  # noqa: PLC0415
 
         return azure_index(settings, store, real.embedder, transport=rehearsing_transport(tally.add))
-
     return RehearsedIndex(real.index.known_generation(), tally)

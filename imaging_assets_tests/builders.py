@@ -1,9 +1,10 @@
-"""Builders that most tests share: a pipeline over embedded backends, and pictures of a few lines.
+"""Builders that most tests share: a pipeline over embedded backends, pictures of a few lines, a free port.
 
 Belongs here: what three test modules need. Does not: expectations.
 """
 
 import io
+import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -101,3 +102,10 @@ def run_chain(pipeline: Pipeline, day: str = DAY, done: Callable[[str], None] = 
     commit("search_documents", index_day(pipeline, sources))
     commit("image_catalog", catalog_day(pipeline, sources))
     return reports
+
+
+def a_free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

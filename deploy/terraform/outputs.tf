@@ -16,6 +16,7 @@ locals {
     IMAGING_AZURE__QUEUE_URL                      = trimsuffix(azurerm_storage_account.this.primary_queue_endpoint, "/")
     IMAGING_AZURE__EVENT_QUEUE                    = azurerm_storage_queue.events.name
     IMAGING_SENSORS__SOURCE                       = "events"
+    IMAGING_SEARCH_PIPELINE__STORAGE              = "ResourceId=${azurerm_storage_account.this.id};"
     # Not ours: keeps azure-identity from asking developers' tools first.
     AZURE_TOKEN_CREDENTIALS = "prod"
   }

@@ -25,7 +25,7 @@ from imaging_assets.azure.search_schema import to_json
 from imaging_assets.errors import SearchIndexMissingError
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.ports.search_index import SearchIndex
-from imaging_assets.ports.search_values import CheckedDocument, SearchSchema, ValueRejected, check_document, check_query, is_key
+from imaging_assets.ports.search_values import CheckedDocument, SearchSchema, check_documents, check_query, is_key
 from imaging_assets.records.search import FIELDS, Document, DocumentResult, SearchAnswer, SearchField, SearchQuery
 
 _T = TypeVar("_T")
@@ -88,18 +88,7 @@ class AzureAISearchIndex(SearchIndex):
 
     @override
     def put(self, documents: Sequence[Document]) -> list[DocumentResult]:
-        accepted: dict[str, CheckedDocument] = {}
-        results = []
-        for document in documents:
-            try:
-                checked = check_document(document, self._schema)
-            except ValueRejected as error:
-                key = document.get(self._schema.key)
-                results.append(DocumentResult(key if isinstance(key, str) else "", str(error)))
-            else:
-                accepted[checked.key] = checked
-                results.append(DocumentResult(checked.key))
-        batch = list(accepted.values())
+        batch, results = check_documents(documents, self._schema)
         errors = self._write(lambda name: self._put(name, batch)) if batch else {}
         return [result if result.error else DocumentResult(result.id, errors.get(result.id, "")) for result in results]
 

@@ -1,6 +1,6 @@
 """From a `SearchQuery` to what Azure AI Search is asked: Lucene text, OData filter, order, facets.
 
-Belongs here: what a query means in the service's words. Does not: refusing it (`ports/search_values.py`), calls (`search_index`).
+Belongs here: what a query means in the service's words. Does not: refusing it (`ports/search_values.py`), calls (`search_answers`).
 A field that the asked index does not have yet (a rebuild is under way) is missing in all its documents.
 """
 

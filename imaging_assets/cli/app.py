@@ -1,6 +1,7 @@
 """The typer application: options, commands, and errors as exit codes.
 
-Belongs here: names, help texts and options of commands. Does not: what a command does (the module of its name).
+Belongs here: names, help texts and options of commands; of some that go together, `*_commands.py`. Does not: what a command does (the
+module of its name).
 """
 
 import sys
@@ -10,22 +11,11 @@ from typing import Annotated
 
 import typer
 
-from imaging_assets.cli import insight_commands
-from imaging_assets.cli.days import Day, Since, Until, parse_day
-from imaging_assets.cli.foresight import doctor, plan
-from imaging_assets.cli.leaving import checkout, export
-from imaging_assets.cli.output import Session, complain
+from imaging_assets.cli import dataset_commands, insight_commands, review_commands, search_pipeline_commands
+from imaging_assets.cli.options import FLAG, Day, Since, Until, parse_day
+from imaging_assets.cli.output import FAILED, NEEDS_CONSENT, OK, STOPPED, USAGE, Session, complain
 from imaging_assets.cli.pull_labels import pull
-from imaging_assets.cli.pull_mode import pull_mode
-from imaging_assets.cli.questions import review
 from imaging_assets.errors import ConsentRequiredError, ImagingError, QueryError, SettingsError, UsageError
-
-OK, FAILED, USAGE, NEEDS_CONSENT = 0, 1, 2, 3
-STOPPED = 130
-"""By Ctrl-C; what shells expect."""
-
-_FLAG = ""
-"""In the help, what stands behind an option that takes no value."""
 
 app = typer.Typer(
     help="Images in blob storage as Dagster assets: resized, tagged, trained, predicted, searchable.",
@@ -34,10 +24,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-app.add_typer(review, name="review")
-
-app.add_typer(pull_mode, name="search-pipeline")
-
+review_commands.register(app)
+search_pipeline_commands.register(app)
 insight_commands.register(app)
 
 
@@ -94,9 +82,9 @@ def options(
     config: Annotated[
         Path | None, typer.Option("--config", metavar="FILE", help="Settings file instead of ./imaging.toml.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", metavar=_FLAG, help="Print one JSON value and nothing else.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", metavar=FLAG, help="Print one JSON value and nothing else.")] = False,
     version: Annotated[
-        bool, typer.Option("--version", metavar=_FLAG, help="Print the version.", callback=_tell_version, is_eager=True)
+        bool, typer.Option("--version", metavar=FLAG, help="Print the version.", callback=_tell_version, is_eager=True)
     ] = False,
 ) -> None:
     """Images in blob storage as Dagster assets: resized, tagged, trained, predicted, searchable."""
@@ -116,7 +104,7 @@ def init(context: typer.Context) -> None:
 def demo(
     context: typer.Context,
     digits: Annotated[
-        bool, typer.Option("--digits", metavar=_FLAG, help="scikit-learn's handwritten digits instead of scenes.")
+        bool, typer.Option("--digits", metavar=FLAG, help="scikit-learn's handwritten digits instead of scenes.")
     ] = False,
 ) -> None:
     """Run the whole job over a made-up data set of a few days."""
@@ -133,9 +121,9 @@ def add(
         str | None, typer.Option("--day", metavar="DAY", help="The day they belong to, as 2026-11-19; by default today.")
     ] = None,
     labels: Annotated[
-        bool, typer.Option("--labels/--no-labels", metavar=_FLAG, help="Take the first sub-folder as the label.")
+        bool, typer.Option("--labels/--no-labels", metavar=FLAG, help="Take the first sub-folder as the label.")
     ] = True,
-    again: Annotated[bool, typer.Option("--again", metavar=_FLAG, help="Upload what is already there, too.")] = False,
+    again: Annotated[bool, typer.Option("--again", metavar=FLAG, help="Upload what is already there, too.")] = False,
 ) -> None:
     """Upload a folder to the landing place; what is already there is skipped."""
     from imaging_assets.cli.add import add_folder  # noqa: PLC0415
@@ -150,7 +138,7 @@ def run(
     since: Since = None,
     until: Until = None,
     accept_deletions: Annotated[
-        bool, typer.Option("--accept-deletions", metavar=_FLAG, help="Believe that many images were deleted on purpose.")
+        bool, typer.Option("--accept-deletions", metavar=FLAG, help="Believe that many images were deleted on purpose.")
     ] = False,
 ) -> None:
     """Bring every day that is behind up to date, then train if that is worth it."""
@@ -159,8 +147,20 @@ def run(
     raise typer.Exit(run_days(context.obj, parse_day(day), parse_day(since), parse_day(until), accept_deletions=accept_deletions))
 
 
-app.command()(plan)
-app.command()(doctor)
+@app.command()
+def plan(context: typer.Context, day: Day = None, since: Since = None, until: Until = None) -> None:
+    """Tell what `run` would do, call and cost; writes nothing and costs nothing."""
+    from imaging_assets.cli.plan import plan_days  # noqa: PLC0415
+
+    raise typer.Exit(plan_days(context.obj, parse_day(day), parse_day(since), parse_day(until)))
+
+
+@app.command()
+def doctor(context: typer.Context) -> None:
+    """Check this machine, the settings and, by a real call each, every right that is needed; exit code 1 when one is missing."""
+    from imaging_assets.cli.doctor import examine  # noqa: PLC0415
+
+    raise typer.Exit(examine(context.obj))
 
 
 @app.command()
@@ -228,8 +228,7 @@ def why(
     tell_story(context.obj, image)
 
 
-app.command()(export)
-app.command()(checkout)
+dataset_commands.register(app)
 app.command("pull-labels")(pull)
 
 
@@ -237,7 +236,7 @@ app.command("pull-labels")(pull)
 def compare(
     context: typer.Context,
     train: Annotated[
-        bool, typer.Option("--train", metavar=_FLAG, help="Let Custom Vision train where it has not; that is billed.")
+        bool, typer.Option("--train", metavar=FLAG, help="Let Custom Vision train where it has not; that is billed.")
     ] = False,
 ) -> None:
     """Show the embedded trainer beside Custom Vision on the same test images; changes nothing that serves."""
@@ -252,7 +251,7 @@ def gc(
     days: Annotated[
         float, typer.Option("--older-than", metavar="DAYS", min=0, help="Keep what is younger than so many days.")
     ] = 7,
-    dry_run: Annotated[bool, typer.Option("--dry-run", metavar=_FLAG, help="Only tell what would be deleted.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", metavar=FLAG, help="Only tell what would be deleted.")] = False,
 ) -> None:
     """Delete resized images, thumbnails and crops that no day refers to, and training sets of long ago; never an original."""
     from imaging_assets.cli.upkeep import collect_garbage  # noqa: PLC0415
@@ -264,7 +263,7 @@ def gc(
 def audit(
     context: typer.Context,
     repair: Annotated[
-        bool, typer.Option("--repair", metavar=_FLAG, help="Send what is missing or stale, delete what belongs to no image.")
+        bool, typer.Option("--repair", metavar=FLAG, help="Send what is missing or stale, delete what belongs to no image.")
     ] = False,
 ) -> None:
     """Compare the search index with the manifests; exit code 1 when they differ."""

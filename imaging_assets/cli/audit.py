@@ -6,10 +6,9 @@ Belongs here: what is printed, and the exit code. Does not: comparing (`stages/a
 from collections.abc import Iterator
 
 from imaging_assets.backends import build_on_store
-from imaging_assets.cli.output import Session, complain, counted
+from imaging_assets.cli.output import FAILED, OK, Session, complain, counted
 from imaging_assets.stages.audit import Audit, Differences, audit
 
-_OK, _FAILED = 0, 1
 _SHOWN = 20
 
 
@@ -44,7 +43,7 @@ def audit_index(session: Session, *, repair: bool) -> int:
             "days_behind": list(found.days_behind),
         }
     )
-    return _OK if done.good else _FAILED
+    return OK if done.good else FAILED
 
 
 def _lines(found: Differences) -> Iterator[str]:

@@ -6,11 +6,9 @@ Belongs here: wording. Does not: training and scoring (`stages/models/comparison
 from dataclasses import asdict
 
 from imaging_assets.backends import build_on_store, trainers
-from imaging_assets.cli.output import Session, counted
+from imaging_assets.cli.output import NEEDS_CONSENT, OK, Session, counted
 from imaging_assets.policies import CUSTOM_VISION_NOTICE
 from imaging_assets.stages.models.comparison import Comparison, Contender, Result, compare
-
-OK, NEEDS_CONSENT = 0, 3
 
 
 def compare_trainers(session: Session, *, train: bool) -> int:

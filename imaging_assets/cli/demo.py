@@ -41,7 +41,7 @@ def run_demo(session: Session, *, digits: bool) -> int:
         leave_marker(runner.pipeline)
         progress = Progress(runner, session.say)
         for day in story:
-            _play(session, runner.pipeline, day)
+            play(session, runner.pipeline, day)
             bring_up_to_date(progress, Days(runner.pipeline).known)
         ran = {outcome.key for outcome in progress.outcomes}
         idle = [day.day.isoformat() for day in story if day.day.isoformat() not in ran]
@@ -71,7 +71,7 @@ def _story(session: Session, *, digits: bool) -> tuple[tuple[DemoDay, ...], Sett
     return digit_days(), session.settings()
 
 
-def _play(session: Session, pipeline: Pipeline, day: DemoDay) -> None:
+def play(session: Session, pipeline: Pipeline, day: DemoDay) -> None:
     """Let a day's files land, once; what happened in an earlier demo does not happen again."""
     played = _played(pipeline)
     if day.day.isoformat() in played:

@@ -1,19 +1,17 @@
 """`imaging-assets doctor`: a row per thing that can be wrong, with its remedy.
 
-Belongs here: which checks there are for a profile, wording. Does not: a check (`stages/checks.py`, `azure/checks.py`).
+Belongs here: which checks there are for a profile, wording. Does not: a check (`stages/doctor.py`, `azure/doctor.py`).
 """
 
 from dataclasses import asdict
 
 from imaging_assets.backends import build, check_services, spends_on_training, store_folder
-from imaging_assets.cli.output import Session, counted
+from imaging_assets.cli.output import FAILED, OK, Session, counted
 from imaging_assets.errors import ImagingError
 from imaging_assets.policies import CUSTOM_VISION_NOTICE
-from imaging_assets.ports.checks import Finding
+from imaging_assets.ports.doctor import Finding
 from imaging_assets.settings import Settings
-from imaging_assets.stages.checks import machine, project
-
-OK, FAILED = 0, 1
+from imaging_assets.stages.doctor import machine, project
 
 
 def examine(session: Session) -> int:

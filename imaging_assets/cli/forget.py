@@ -8,7 +8,7 @@ Images that show the person stay, with their crops: they are yours to delete. Wh
 import polars as pl
 
 from imaging_assets.cli.lines import lines_of
-from imaging_assets.cli.output import Session, counted
+from imaging_assets.cli.output import FAILED, OK, Session, counted
 from imaging_assets.cli.runs import Runner
 from imaging_assets.errors import UsageError
 from imaging_assets.records.insights import FACE_MATCHES
@@ -43,7 +43,7 @@ def forget_person(session: Session, person: str) -> int:
         f"{person} is forgotten: {counted(len(pictures), 'reference picture')} and the matches of {counted(len(days), 'day')} deleted"
     )
     session.answer({"person": person, "pictures": len(pictures), "days": days, "failed": failed})
-    return 1 if failed else 0
+    return FAILED if failed else OK
 
 
 def _naming(pipeline: Pipeline, person: str) -> list[Manifest]:

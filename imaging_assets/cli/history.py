@@ -1,6 +1,6 @@
 """Dagster's history on this machine: which folder, which configuration.
 
-Belongs here: making the instance that commands, `ui` and `dagster dev` share. Does not: runs (`run.py`).
+Belongs here: making the instance that commands, `ui` and `dagster dev` share. Does not: runs (`runs.py`).
 
 In a project folder (one with a `dagster.yaml`) and with the default state folder, that file counts, as it does for `dagster dev`.
 Otherwise the state folder gets a configuration of its own and is the DAGSTER_HOME.

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from imaging_assets.backends import build
-from imaging_assets.cli.output import Session, complain
+from imaging_assets.cli.output import FAILED, OK, Session, complain
 from imaging_assets.errors import AnalysisError, ImageNotFoundError, StoreUnavailableError, UnreadableImageError, UsageError
 from imaging_assets.records.insights import ImageToAnalyze, Output
 from imaging_assets.stages.digests import sha256_of
@@ -42,7 +42,7 @@ _OUTPUT = "pipelineoutput"
 
 
 def run_message(session: Session, path: Path, out: Path | None) -> int:
-    """The command; 1 when a step of the message could not be done.
+    """The command; fails when a step of the message could not be done.
 
     Raises:
         UsageError: It is no message, its image is not to be found, or it names a step nobody knows.
@@ -80,7 +80,7 @@ def run_message(session: Session, path: Path, out: Path | None) -> int:
     for step, reason in told.items():
         complain(f"{step.removesuffix('_exception')}: {reason}.")
     session.answer(finished)
-    return 1 if told else 0
+    return FAILED if told else OK
 
 
 _NOTHING: Mapping[str, Message] = {

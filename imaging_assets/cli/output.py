@@ -1,4 +1,4 @@
-"""What commands print: lines for people or one JSON value for scripts.
+"""What commands give back: lines for people or one JSON value for scripts, and an exit code.
 
 Belongs here: the console, the global options, errors as one clear line. Does not: any command.
 """
@@ -17,6 +17,10 @@ from rich.console import Console
 
 if TYPE_CHECKING:
     from imaging_assets.settings import Settings
+
+OK, FAILED, USAGE, NEEDS_CONSENT = 0, 1, 2, 3
+STOPPED = 130
+"""By Ctrl-C; what shells expect."""
 
 
 @dataclass

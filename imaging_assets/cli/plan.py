@@ -8,14 +8,12 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 
 from imaging_assets.backends import spends_on_training
-from imaging_assets.cli.output import Session, counted
+from imaging_assets.cli.output import OK, Session, counted
 from imaging_assets.cli.run import check_range, choose_days
 from imaging_assets.policies import CUSTOM_VISION_NOTICE, CustomVision, Prices
 from imaging_assets.rehearsals import Stage, rehearse
 from imaging_assets.stages.days import Days
 from imaging_assets.stages.rehearsal.days import DayAhead, Rehearsal, TrainingAhead
-
-OK = 0
 
 _SERVICES = ("custom vision", "search", "vision")
 _PREDICTIONS = ("quick_test_image", "classify_image_with_no_store", "detect_image_with_no_store")

@@ -4,6 +4,7 @@ Belongs here: files a project starts with, starting Dagster. Does not: Dagster's
 """
 
 import os
+import signal
 import subprocess
 import sys
 from importlib.resources import files
@@ -52,7 +53,7 @@ def write_project(session: Session, folder: Path) -> None:
 
 
 def start_ui(session: Session, host: str, port: int) -> int:
-    """Run `dagster dev` in this folder until it is stopped; returns its exit code."""
+    """Run `dagster dev` in this folder until it is stopped; it takes this process's place, or on Windows returns its exit code."""
     settings = session.settings()
     environment = {**os.environ, "DAGSTER_DISABLE_TELEMETRY": "yes"}
     home = dagster_home(settings)
@@ -65,6 +66,12 @@ def start_ui(session: Session, host: str, port: int) -> int:
     workspace.write_text(_WORKSPACE, encoding="utf-8")
     session.say(f"Dagster is starting on http://{host}:{port} (stop it with Ctrl-C)")
     command = [sys.executable, "-m", "dagster", "dev", "-w", str(workspace), "--host", host, "--port", str(port)]
+    if sys.platform != "win32":
+        # Who ends this process, by whatever signal, ends Dagster: a process in between would leave it behind.
+        # A script's `… &` starts commands with SIGINT ignored, and Dagster treats SIGTERM as it does SIGINT.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        sys.stdout.flush()
+        os.execve(sys.executable, command, environment)  # noqa: S606 - as in pyproject.toml: a fixed program, fixed arguments
     try:
         return subprocess.run(command, env=environment, check=False).returncode
     except KeyboardInterrupt:

@@ -91,7 +91,7 @@ class Runner:
                 tags={"imaging_assets/started_by": "cli"},
                 raise_on_error=False,
             )
-        steps = tuple(_steps(result))
+        steps = tuple(steps_of(result))
         if any(step.error_kind == "DagsterExecutionInterruptedError" for step in steps):
             raise KeyboardInterrupt  # Dagster made a failed step of it, but Ctrl-C means all days
         return RunOutcome(day or "all", steps, time.monotonic() - started)
@@ -103,7 +103,8 @@ class Runner:
         self._instance.report_runless_asset_event(publication(model))
 
 
-def _steps(result: Any) -> list[StepOutcome]:
+def steps_of(result: Any) -> list[StepOutcome]:
+    """What the steps of an in-process run reported, in the order they ended."""
     done = [
         StepOutcome(
             event.asset_key.to_user_string(),

@@ -1,6 +1,6 @@
 """`imaging-assets search-pipeline`: what is printed, and the exit codes.
 
-Belongs here: words. Does not: calls (`azure/search_pipeline.py`), options (`pull_mode.py`).
+Belongs here: words. Does not: calls (`azure/search_pipeline.py`), options (`search_pipeline_commands.py`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from imaging_assets.backends import search_pipeline
-from imaging_assets.cli.output import Session, complain, counted
+from imaging_assets.cli.output import FAILED, OK, Session, complain, counted
 from imaging_assets.errors import UsageError
 
-_OK, _FAILED = 0, 1
 _SHOWN = 20
 
 
@@ -37,7 +36,7 @@ def show_status(session: Session) -> int:
     session.answer(told)
     last = told["runs"][0] if told["runs"] else None
     failed = "missing" in told["parts"].values() or told["indexer"] == "error" or (last and last["status"] == "transientFailure")
-    return _FAILED if failed else _OK
+    return FAILED if failed else OK
 
 
 def delete_pipeline(session: Session) -> None:
@@ -74,7 +73,7 @@ def test_pipeline(session: Session, image: str) -> int:
         for row in found["by_word"]["rows"]:
             session.say(f"  {row['blob'] or row['url']}  {', '.join(row['amllabel'] or ())}")
     session.answer({"skill": record, **found})
-    return _FAILED if errors else _OK
+    return FAILED if errors else OK
 
 
 def _say_states(session: Session, states: Mapping[str, str]) -> None:

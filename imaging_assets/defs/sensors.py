@@ -17,9 +17,10 @@ from imaging_assets.defs.attempts import attempts
 from imaging_assets.defs.partitions import DAILY
 from imaging_assets.defs.rounds import begin_round
 from imaging_assets.defs.tags import DAY_TAG, MODEL_TAG, WANTED_TAG
-from imaging_assets.errors import ManifestError, StoreUnavailableError
+from imaging_assets.errors import ManifestError
 from imaging_assets.settings import load_settings
 from imaging_assets.stages.days import MADE_OF_ALL, Behind, Days, chain, finish_rebuild
+from imaging_assets.stages.images.landing import no_store
 from imaging_assets.stages.images.raw import check_marker
 from imaging_assets.stages.models.iterations import training_is_due
 from imaging_assets.stages.models.registry import now_utc
@@ -52,7 +53,7 @@ Requests = dg.SensorResult | dg.SkipReason
 )
 def new_images(context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pipeline]) -> Requests:
     """Days whose landed images differ from what stands: the newest at every tick, older ones round and round; or those of events."""
-    if reason := _no_store(pipeline):
+    if reason := no_store(pipeline):
         return dg.SkipReason(reason)
     check_marker(pipeline)
     unfinished = _unfinished(context)
@@ -85,7 +86,7 @@ def new_images(context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[P
 )
 def label_changes(context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pipeline]) -> Requests:
     """Label files that changed, then the days whose labels did."""
-    if reason := _no_store(pipeline):
+    if reason := no_store(pipeline):
         return dg.SkipReason(reason)
     unfinished = _unfinished(context)
     days = Days(pipeline)
@@ -111,7 +112,7 @@ def label_changes(context: dg.SensorEvaluationContext, pipeline: dg.ResourcePara
 )
 def training(context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pipeline]) -> Requests:
     """The newest training set when labels changed, and a training when enough did and the last one is long enough ago."""
-    if reason := _no_store(pipeline):
+    if reason := no_store(pipeline):
         return dg.SkipReason(reason)
     unfinished = _unfinished(context)
     if _will_make(set(_TRAINING), unfinished):
@@ -141,7 +142,7 @@ def training(context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pip
 )
 def model_rollout(context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pipeline]) -> Requests:
     """Older days predicted by an older model, newest first, a few at a time."""
-    if reason := _no_store(pipeline):
+    if reason := no_store(pipeline):
         return dg.SkipReason(reason)
     unfinished = _unfinished(context)
     days = Days(pipeline)
@@ -230,12 +231,3 @@ def _will_make(assets: set[str], runs: Iterable[dg.DagsterRun]) -> bool:
     """Whether one of the runs will materialise any of the assets."""
     keys = {dg.AssetKey(asset) for asset in assets}
     return any(run.asset_selection is not None and keys & set(run.asset_selection) for run in runs)
-
-
-def _no_store(pipeline: Pipeline) -> str:
-    """Why there is nothing to look at yet, or ""."""
-    try:
-        pipeline.store.find(pipeline.places.landing)
-    except StoreUnavailableError as error:
-        return str(error)
-    return ""

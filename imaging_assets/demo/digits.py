@@ -1,6 +1,6 @@
 """The real handwritten digits that scikit-learn brings, as a second story of three days.
 
-Here: 1,797 scans of 8 x 8 pixels, enlarged to 64 x 64 gray PNG files, and their labels. Not here: the scenes (`story`).
+Belongs here: 1,797 scans of 8 x 8 pixels, enlarged to 64 x 64 gray PNG files, and their labels. Does not: the scenes (`story`).
 scikit-learn is imported when the story is asked for, because it takes most of a second. The pictures are made with
 `DemoFile.data`, as those of the scenes are.
 """

@@ -1,6 +1,6 @@
 """Photographs a scene and encodes it: time of day, lens, sensor, printed lot plate, EXIF, file formats, damage.
 
-Here: everything between a painted scene and the bytes of a file. Not here: what is painted (`scenes`) and which file lands
+Belongs here: everything between a painted scene and the bytes of a file. Does not: what is painted (`scenes`) and which file lands
 when (`story`). Promise: equal shots give equal bytes (of one Pillow version), so a copy is the same shot made again, and a
 near duplicate is the same shot with another `quality`, `shrink` or `brightness`.
 """

@@ -1,6 +1,6 @@
 """Paints photo-like scenes of four classes with NumPy and Pillow.
 
-Here: sky, terrain, water and what stands in them, in a given light. Not here: the time of day, the camera and the file
+Belongs here: sky, terrain, water and what stands in them, in a given light. Does not: the time of day, the camera and the file
 (`pictures`), names and days (`story`). Promise: the same view gives the same pixels. Lengths are pixels of the canvas unless said;
 a `unit` is a hundredth of the canvas's height, so that a scene looks alike at every size.
 """

@@ -1,6 +1,6 @@
 """The story of the demo: which files land on which day, what people say about them, what they move and delete.
 
-Here: plain data, made from one table of shots and a list of incidents. Not here: how a picture is made (`scenes`,
+Belongs here: plain data, made from one table of shots and a list of incidents. Does not: how a picture is made (`scenes`,
 `pictures`) and who writes it into a store (the caller). Promise: the story itself costs nothing; the bytes of a file are
 made when `DemoFile.data` is read, each time anew, so that memory stays small and several processes can share the work.
 """

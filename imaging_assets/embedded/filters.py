@@ -24,10 +24,12 @@ _WHITENING_FLOOR = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Attributes:
-    kernels: float32 [count, 3, PATCH, PATCH]; each sums to zero.
-    offsets: float32 [count]; what each filter says about the average patch.
-    """  # noqa: D205  (attributes are all there is to say)
+    """What one set of images taught.
+
+    Attributes:
+        kernels: float32 [count, 3, PATCH, PATCH]; each sums to zero.
+        offsets: float32 [count]; what each filter says about the average patch.
+    """
 
     kernels: npt.NDArray[np.float32]
     offsets: npt.NDArray[np.float32]

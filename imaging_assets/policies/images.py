@@ -15,7 +15,7 @@ class Partitions(Group):
 
     start: date = Field(date(2025, 1, 1), description="First day; `add` and `demo` move it back when an older image arrives.")
     fresh_days: float | None = Field(
-        None, gt=0, description="`raw_images_are_fresh` warns when the newest day with images is older; unset, it only tells."
+        None, gt=0, description="`raw_images_are_fresh` fails when the newest day with images is older; unset, it only tells."
     )
     timezone: str = Field("UTC", description="Where a day begins and ends; an IANA name.")
     folder: str = Field(

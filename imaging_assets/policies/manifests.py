@@ -10,6 +10,11 @@ from imaging_assets.policies.group import Group
 LabelFormat = Literal["auto", "csv", "coco", "voc", "via", "via-csv", "yolo", "label-studio", "cvat", "azure-ml"]
 """Of the files of a label source; `auto` goes by their content."""
 
+LABEL_COLUMNS = (
+    "path", "tags", "sha256", "who", "when", "split", "left", "top", "right", "bottom", "width", "height", "image_width", "image_height",
+)  # fmt: skip
+"""What a column of a CSV file may mean; width and height are those of a box."""
+
 
 class LabelSource(Group):
     """Where labels come from: a folder of the store, and how its files are read and joined."""
@@ -69,19 +74,12 @@ class LabelSource(Group):
         return value
 
 
-LABEL_COLUMNS = (
-    "path", "tags", "sha256", "who", "when", "split", "left", "top", "right", "bottom", "width", "height", "image_width", "image_height",
-)  # fmt: skip
-"""What a column of a CSV file may mean; width and height are those of a box."""
-
-
 class Labels(Group):
     """How labels find their images."""
 
     sources: tuple[LabelSource, ...] = Field(
         (), description="Label sources beside the folder `places.labels`, which is one by itself; see below."
     )
-
     separator: str = Field("|", min_length=1, max_length=1, description="Separates several tags in one cell of a CSV file.")
     from_folders: bool = Field(
         default=False, description="Take the first folder below the day as the tag of every landed image (folder per class)."

@@ -32,11 +32,12 @@ class Sensors(Group):
 
 
 class Alerts(Group):
-    """Who is told when a run fails."""
+    """Who is told when a run fails, or a check that somebody must act on."""
 
     webhook: SecretStr | None = Field(
         None,
-        description="Address that a failed run is posted to as JSON with a `text`; Slack takes it as it is.",
+        description="Address that failed runs and failed checks of severity error are posted to as JSON with a `text`; Slack takes it as "
+        "it is.",
     )
 
     @field_validator("webhook")

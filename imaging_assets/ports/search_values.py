@@ -8,7 +8,7 @@ import math
 import re
 import reprlib
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from imaging_assets.errors import QueryError
-from imaging_assets.records.search import Condition, Document, SearchField, SearchQuery
+from imaging_assets.records.search import Condition, Document, DocumentResult, SearchField, SearchQuery
 
 _KEY = re.compile(r"[A-Za-z0-9_=-]{1,1024}")
 _COMPARISONS = {"lt", "le", "gt", "ge"}
@@ -82,6 +82,22 @@ def check_document(document: Document, schema: SearchSchema) -> CheckedDocument:
         else:
             values[name] = canonical(field, value)
     return CheckedDocument(key, values, vector)
+
+
+def check_documents(documents: Iterable[Document], schema: SearchSchema) -> tuple[list[CheckedDocument], list[DocumentResult]]:
+    """What an index has to take, each key once and as it was given last, and a result for each document, in order."""
+    accepted: dict[str, CheckedDocument] = {}
+    results = []
+    for document in documents:
+        try:
+            checked = check_document(document, schema)
+        except ValueRejected as error:
+            key = document.get(schema.key)
+            results.append(DocumentResult(key if isinstance(key, str) else "", str(error)))
+        else:
+            accepted[checked.key] = checked
+            results.append(DocumentResult(checked.key))
+    return list(accepted.values()), results
 
 
 def is_key(value: object) -> bool:

@@ -53,7 +53,7 @@ class TrainedModel:
 
     Attributes:
         model_id: Names the folder `models/<model_id>/`.
-        kind: Multiclass or multilabel.
+        kind: What was learnt.
         tags: In the order of the model's outputs.
         candidates: What was compared, best first; empty where the service does not tell.
         seconds: Wall time of the training.

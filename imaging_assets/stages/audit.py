@@ -1,6 +1,6 @@
 """Does the search index hold what the manifests say? Asked outside the days' own runs, which only look at what changed.
 
-Belongs here: comparing and mending. Does not: asking when (`cli/audit.py`, `defs/audits.py`).
+Belongs here: comparing and mending. Does not: asking when (`cli/audit.py`, `defs/jobs.py`).
 
 Only days that are up to date are judged; of the others, no document is expected and none is taken for a stray. A document's vector is
 not compared, because no index gives it back. Where writes take a while to be seen, a difference counts only when it is found twice.

@@ -1,6 +1,7 @@
 """What the routes of one server share.
 
-Belongs here: one bundle, its making and its end. Does not: routes, rules of access.
+Belongs here: one bundle, its making and its end, and who may go on, as dependencies of routes. Does not: routes, the rules of access
+(`access`).
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from fastapi import Request
 from imaging_assets.settings import Settings
 from imaging_assets.stages.images.engine import ImageEngine
 from imaging_assets.stages.pipeline import Pipeline
-from imaging_assets.web.access import Access
+from imaging_assets.web.access import TOKEN_HEADER, Access
 from imaging_assets.web.gallery.cached_manifests import CachedManifests
 from imaging_assets.web.metrics import Metrics
 from imaging_assets.web.skill.admission import Admission
@@ -85,3 +86,13 @@ def site_of(request: Request) -> Site:
     """The server a request came to."""
     site: Site = request.app.state.site
     return site
+
+
+def reader(request: Request) -> None:
+    """For routes that show; raises SignInRequiredError."""
+    site_of(request).access.check_reader(request)
+
+
+def editor(request: Request) -> None:
+    """For routes that change; scripts send the token as a header. Raises EditingOffError, SignInRequiredError, ForgedError."""
+    site_of(request).access.check_editor(request, request.headers.get(TOKEN_HEADER, ""))

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from imaging_assets.azure.analyzer import AzureImageAnalyzer, VisionConnection
-from imaging_assets.azure.checks import storage
 from imaging_assets.azure.custom_vision.client import Connection
+from imaging_assets.azure.doctor import storage
+from imaging_assets.azure.doctor_vision import vision
 from imaging_assets.azure.event_queue import StorageEventQueue
-from imaging_assets.azure.service_checks import vision
 from imaging_assets.backends import azure_event_queue
 from imaging_assets.policies import Vision
 from imaging_assets.settings import load_settings

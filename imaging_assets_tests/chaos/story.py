@@ -13,7 +13,7 @@ from typing import Any
 
 from imaging_assets.backends import build, create_store
 from imaging_assets.cli.run import Progress, bring_up_to_date
-from imaging_assets.cli.runs import RunOutcome, _steps
+from imaging_assets.cli.runs import RunOutcome, steps_of
 from imaging_assets.settings import Settings
 from imaging_assets.stages.days import Days
 from imaging_assets.stages.images.raw import leave_marker
@@ -43,7 +43,7 @@ class StoryRunner:
         del accept_deletions
         with a_short_history() as instance:
             result = run_day(self.pipeline, day, instance, assets)
-        return RunOutcome(day or "all", tuple(_steps(result)), 0.0)
+        return RunOutcome(day or "all", tuple(steps_of(result)), 0.0)
 
 
 def bring_days_up_to_date(pipeline: Pipeline) -> list[str]:

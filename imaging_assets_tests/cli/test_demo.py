@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from imaging_assets.cli.demo import _play
+from imaging_assets.cli.demo import play
 from imaging_assets.cli.output import Session
 from imaging_assets.demo.story import EXPECTATIONS, days
 from imaging_assets_tests.builders import a_pipeline
@@ -15,12 +15,12 @@ from imaging_assets_tests.cli.command_line import call_cli, landed_files, run_cl
 def test_a_day_of_the_story_is_played_once(tmp_path: Path) -> None:
     pipeline = a_pipeline(tmp_path / ".imaging")
     first = days()[0]
-    _play(Session(as_json=True), pipeline, first)
+    play(Session(as_json=True), pipeline, first)
     landed = landed_files(tmp_path)
     assert set(landed) == {file.path for file in first.arrivals}
     removed = next(iter(landed))
     pipeline.store.delete(f"landing/{removed}")
-    _play(Session(as_json=True), pipeline, first)
+    play(Session(as_json=True), pipeline, first)
     assert set(landed_files(tmp_path)) == set(landed) - {removed}
     assert json.loads(pipeline.store.read("manifests/_demo.json").data) == [first.day.isoformat()]
 

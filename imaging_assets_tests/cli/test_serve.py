@@ -2,21 +2,14 @@
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from pathlib import Path
 
-from imaging_assets_tests.builders import a_pipeline
+from imaging_assets_tests.builders import a_free_port, a_pipeline
 from imaging_assets_tests.cli.command_line import COMMAND, clean_environment, run_cli
-
-
-def a_free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
 
 
 def test_the_server_says_where_it_is_logs_json_lines_and_ends_by_a_signal(tmp_path: Path) -> None:

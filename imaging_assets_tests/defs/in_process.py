@@ -13,6 +13,7 @@ import dagster as dg
 import imaging_assets
 from imaging_assets.definitions import defs
 from imaging_assets.defs.io_manager import manifest_io_manager
+from imaging_assets.defs.jobs import inventory_checks
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets_tests.builders import CHAIN
 
@@ -22,8 +23,8 @@ LOADED = defs()
 
 EVERYTHING = (*CHAIN, "training_sets", "training_iterations")
 
-
 _QUIET = {"telemetry": {"enabled": False}}
+_SILENT: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 def a_short_history() -> dg.DagsterInstance:
@@ -47,20 +48,32 @@ def run_day(
     Args:
         run: Further arguments of `execute_in_process`, such as `run_config` or `tags`.
     """
-    over = dg.Definitions(
+    return (
+        _over(pipeline)
+        .resolve_implicit_global_asset_job_def()
+        .execute_in_process(
+            run_config=_SILENT | run.pop("run_config", {}),
+            instance=instance,
+            partition_key=day,
+            asset_selection=[dg.AssetKey(asset) for asset in assets],
+            raise_on_error=False,
+            **run,
+        )
+    )
+
+
+def run_inventory_checks(pipeline: Pipeline, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
+    """The nightly checks of the landing place as a whole."""
+    return _over(pipeline).resolve_job_def("inventory_checks").execute_in_process(run_config=_SILENT, instance=instance)
+
+
+def _over(pipeline: Pipeline) -> dg.Definitions:
+    return dg.Definitions(
         assets=LOADED.assets,
         asset_checks=LOADED.asset_checks,
+        jobs=[inventory_checks],
         resources={"pipeline": pipeline, "manifests": manifest_io_manager},
         executor=dg.in_process_executor,
-    )
-    quiet: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    return over.resolve_implicit_global_asset_job_def().execute_in_process(
-        run_config=quiet | run.pop("run_config", {}),
-        instance=instance,
-        partition_key=day,
-        asset_selection=[dg.AssetKey(asset) for asset in assets],
-        raise_on_error=False,
-        **run,
     )
 
 

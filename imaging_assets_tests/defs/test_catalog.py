@@ -111,7 +111,7 @@ def test_today_is_a_day() -> None:
 
 def test_no_asset_is_called_like_a_resource_or_a_sensor() -> None:
     sensors = {sensor.name for sensor in LOADED.sensors or ()}
-    assert sensors == {"new_images", "label_changes", "training", "model_rollout", "failure_webhook"}
+    assert sensors == {"new_images", "label_changes", "training", "model_rollout", "failure_webhook", "check_webhook"}
     assert set(LOADED.resources or {}) == {"pipeline", "manifests"}
     assert not ASSETS.keys() & (sensors | set(LOADED.resources or {}))
 

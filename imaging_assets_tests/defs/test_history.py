@@ -1,7 +1,6 @@
 """One history: what commands did in a folder is what Dagster's web interface shows there."""
 
 import json
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from imaging_assets_tests.builders import a_picture
+from imaging_assets_tests.builders import a_free_port, a_picture
 from imaging_assets_tests.defs.daemon import CHECKOUT, Deployment
 
 pytestmark = pytest.mark.slow
@@ -36,12 +35,6 @@ query ($days: [String!]) {
   }
 }
 """
-
-
-def a_free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def ask(port: int, query: str, **variables: object) -> Any:

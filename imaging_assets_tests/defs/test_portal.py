@@ -5,7 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from imaging_assets.defs.portal import portal_labels, portal_look
+from imaging_assets.defs.jobs import portal_labels, portal_look
 from imaging_assets.records.manifests import PortalImage
 from imaging_assets.stages.days import Days
 from imaging_assets.stages.manifests.portal_labels import portal_file

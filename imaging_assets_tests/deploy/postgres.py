@@ -7,7 +7,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +20,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from imaging_assets_tests.builders import a_free_port
 
 PASSWORD = "not @ secret: 100%"  # of the kind that is easily quoted wrongly
 
@@ -79,13 +80,6 @@ def a_postgres() -> Iterator[Server]:
             process.wait(60)
     finally:
         shutil.rmtree(folder)
-
-
-def a_free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _binaries() -> Path | None:

@@ -12,9 +12,10 @@ from typing import Any
 
 from typing_extensions import override
 
+from imaging_assets_tests.builders import a_free_port
 from imaging_assets_tests.defs.daemon import Deployment
 from imaging_assets_tests.deploy.files import DEPLOY, read_yaml
-from imaging_assets_tests.deploy.postgres import Server, a_free_port
+from imaging_assets_tests.deploy.postgres import Server
 
 MODULES = {"dagster": "dagster", "dagster-webserver": "dagster_webserver", "dagster-daemon": "dagster._daemon"}
 """Commands of the image to modules of this Python."""

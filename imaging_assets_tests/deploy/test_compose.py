@@ -121,7 +121,8 @@ def test_every_process_keeps_utc(services: dict[str, Any]) -> None:
 
 
 def test_the_skills_manifest_runs_as_the_identity_terraform_makes_and_as_the_images_user() -> None:
-    account, deployment, service, _ = read_documents("kubernetes/serve.yaml")
+    parts = {document["kind"]: document for document in read_documents("kubernetes/serve.yaml")}
+    account, deployment, service = (parts[kind] for kind in ("ServiceAccount", "Deployment", "Service"))
     assert account["metadata"]["name"] == local_values()["service_accounts"]["serve"]
     pod = deployment["spec"]["template"]["spec"]
     assert pod["serviceAccountName"] == account["metadata"]["name"]
@@ -129,6 +130,8 @@ def test_the_skills_manifest_runs_as_the_identity_terraform_makes_and_as_the_ima
     (container,) = pod["containers"]
     (port,) = container["ports"]
     assert service["spec"]["ports"][0]["targetPort"] == port["containerPort"]
+    (let_in,) = parts["NetworkPolicy"]["spec"]["ingress"]
+    assert let_in == {"ports": [{"port": port["containerPort"]}]}
     told = {entry["name"]: entry["value"] for entry in container["env"]}
     assert (told["TZ"], told["IMAGING_SERVE__PORT"]) == ("UTC", str(port["containerPort"]))
     commands = set(getattr(get_command(app), "commands"))  # noqa: B009

@@ -20,9 +20,9 @@ pytestmark = pytest.mark.slow
 if os.name != "posix":
     pytest.skip("the image is a Linux one", allow_module_level=True)
 
+from imaging_assets_tests.builders import a_free_port  # noqa: E402
 from imaging_assets_tests.deploy.dockerfile import instructions  # noqa: E402 - users are a matter of POSIX
 from imaging_assets_tests.deploy.files import CHECKOUT  # noqa: E402
-from imaging_assets_tests.deploy.postgres import a_free_port  # noqa: E402
 
 PLACES = re.compile(r"(?<![\w./])/(?=(opt|build|var/lib)(/|\b))")
 """Absolute paths of the image that are ours, in commands and variables."""

@@ -10,11 +10,16 @@ from imaging_assets.settings import CONFIG_VARIABLE, Settings
 from imaging_assets_tests.deploy.files import CHECKOUT, DEPLOY
 from imaging_assets_tests.deploy.hcl import local_values
 
-GIVEN_BY_TERRAFORM = {"azure", "catalog", "custom_vision", "vision"}
+GIVEN_BY_TERRAFORM = {"azure", "catalog", "custom_vision", "search_pipeline", "vision"}
 """Groups whose settings without a usable default Terraform must give."""
 
-OPTIONAL = {"custom_vision.negative_tag"}
-"""Settings that say by being empty that there is none."""
+OPTIONAL = {
+    "custom_vision.negative_tag",  # there is none
+    "search_pipeline.container",  # the landing place's
+    "search_pipeline.folder",
+    "search_pipeline.skill_url",  # the name that people give to what stands in front of the pods
+}
+"""Settings that mean something by being empty, and those that Terraform cannot know."""
 
 
 def variables() -> Iterator[tuple[str, str]]:

@@ -280,13 +280,24 @@ def test_duplicates_are_grouped_the_largest_first(client: TestClient) -> None:
     text = page(client, "/duplicates")
     assert "1 group, 1 image more than needed" in text
     assert re.findall(r'href="(/image/[^"]+)"', text) == ["/image/2026/03/02/cam/7.jpg", "/image/2026/03/02/copy%20of%207.jpg"]
+    assert '<span class="name">2026-03-02</span><span class="name">copy of 7.jpg</span>' in text
 
 
 def test_models_show_iterations_the_champion_and_where_it_is_wrong(client: TestClient) -> None:
     text = page(client, "/models")
     for told in ("champion", "It is the first model.", "Confusion matrix", 'class="curve"', "Per label"):
         assert told in text
+    assert "Accuracy of each iteration, oldest first" in text
     assert "There is no trained model" in page(client, "/models?model=nobody", 400)
+
+
+def test_after_a_year_of_iterations_the_plot_shows_the_newest(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = {"kind": "multiclass", "images": 9, "seconds": 1.0, "reason": "", "champion_accuracy": None, "verdict": "published"}
+    year = [{**facts, "model_id": f"m{number:03}", "accuracy": number / 365, "day": DAY} for number in range(365, 0, -1)]
+    monkeypatch.setattr("imaging_assets.web.gallery.models._iterations", lambda _: year)
+    text = page(client, "/models")
+    assert "the newest 60 of 365 iterations" in text
+    assert re.findall(r"<title>(m\d+): ", text) == [f"m{number:03}" for number in range(306, 366)]
 
 
 def test_unsure_shows_the_review_queues_with_their_reasons(client: TestClient) -> None:

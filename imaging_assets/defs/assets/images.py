@@ -86,9 +86,8 @@ def _fresh(days: list[str], today: date, limit: float | None) -> dg.AssetCheckRe
         {"newest_day": dg.MetadataValue.text(days[-1]), "days_old": dg.MetadataValue.int(age)} if age is not None else {}
     )
     passed = limit is None or (age is not None and age <= limit)
-    return dg.AssetCheckResult(
-        check_name="raw_images_are_fresh", passed=passed, severity=dg.AssetCheckSeverity.WARN, metadata=facts
-    )
+    # An error: who sets a limit expects images, and waiting brings none.
+    return dg.AssetCheckResult(check_name="raw_images_are_fresh", passed=passed, metadata=facts)
 
 
 @dg.asset(

@@ -102,14 +102,6 @@ def training_sets_do_not_leak(training_sets: Manifest, pipeline: dg.ResourcePara
     )
 
 
-def _none_listed(lines: Sequence[OpenLine], check: str | None = None) -> dg.AssetCheckResult:
-    """A warning that lists lines of label files, passed when there are none."""
-    facts: metadata.Metadata = {"open": dg.MetadataValue.int(len(lines))}
-    if lines:
-        facts["lines"] = metadata.table(["file", "line", "names", "reason"], lines)
-    return dg.AssetCheckResult(passed=not lines, severity=dg.AssetCheckSeverity.WARN, metadata=facts, check_name=check)
-
-
 @dg.asset_check(asset=training_sets, partitions_def=DAILY)
 def training_sets_are_ready(training_sets: Manifest, pipeline: dg.ResourceParam[Pipeline]) -> dg.AssetCheckResult:
     """Two tags or more, each with images enough to learn from and to judge on, and none drowned by another."""
@@ -129,3 +121,11 @@ def training_sets_have_no_suspects(training_sets: Manifest, pipeline: dg.Resourc
         severity=dg.AssetCheckSeverity.WARN,
         metadata=metadata.of_suspects(suspects),
     )
+
+
+def _none_listed(lines: Sequence[OpenLine], check: str | None = None) -> dg.AssetCheckResult:
+    """A warning that lists lines of label files, passed when there are none."""
+    facts: metadata.Metadata = {"open": dg.MetadataValue.int(len(lines))}
+    if lines:
+        facts["lines"] = metadata.table(["file", "line", "names", "reason"], lines)
+    return dg.AssetCheckResult(passed=not lines, severity=dg.AssetCheckSeverity.WARN, metadata=facts, check_name=check)

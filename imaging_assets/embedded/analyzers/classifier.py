@@ -3,6 +3,7 @@
 Belongs here: pixels in, scores by label out. Does not: when it is asked (`tags.py`).
 """
 
+import hashlib
 import json
 import threading
 from collections.abc import Sequence
@@ -47,8 +48,8 @@ class OnnxClassifier:
         self._minimum = minimum
         self._mean, self._std = np.asarray(mean, np.float32), np.asarray(std, np.float32)
         self._lock = threading.Lock()
-        shown = json.dumps([self._labels, minimum, list(mean), list(std)])
-        self.model_id = f"{self._file.digest}-{hash_of(shown)}"
+        told = json.dumps([self._labels, minimum, list(mean), list(std)])
+        self.model_id = f"{self._file.digest}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
 
     def classify(self, picture: Image.Image) -> dict[str, float]:
         """Scores of at least `minimum` by label, best first.
@@ -84,13 +85,6 @@ class OnnxClassifier:
             pixels = (pixels.astype(np.float32) - self._mean) / self._std
         batch = pixels.transpose(2, 0, 1)[None] if channels_first else pixels[None]
         return np.ascontiguousarray(batch)
-
-
-def hash_of(text: str) -> str:
-    """Eight hex digits."""
-    import hashlib  # noqa: PLC0415
-
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _probabilities(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -18,14 +18,13 @@ from typing_extensions import override
 
 from imaging_assets.embedded.analyzers.faces import FaceDetector, FoundFace, cut_out
 from imaging_assets.embedded.analyzers.onnx_file import OnnxFile
-from imaging_assets.embedded.analyzers.picture import open_picture
+from imaging_assets.embedded.analyzers.picture import WHOLE, open_picture
 from imaging_assets.errors import AnalysisError
 from imaging_assets.ports.analyzer import ImageAnalyzer
 from imaging_assets.ports.blob_store import BlobStore
 from imaging_assets.records.insights import FACE_MATCHES, FACE_PRINTS, Columns, ImageBytes, ImageToAnalyze, Output
 
 _SIDE = 112
-_WHOLE = 10_000_000
 
 Vector = npt.NDArray[np.float32]
 
@@ -92,7 +91,7 @@ class FacePrintAnalyzer(ImageAnalyzer):
         boxes = image.insights["image_faces"]["boxes"] or []
         if not boxes:
             return {"prints": []}
-        picture = open_picture(image.data, _WHOLE)
+        picture = open_picture(image.data, WHOLE)
         return {
             "prints": [
                 {
@@ -167,7 +166,7 @@ class FaceMatchAnalyzer(ImageAnalyzer):
         assert self._store is not None
         found = []
         for path, _ in self._listing:
-            picture = open_picture(self._store.read(path).data, _WHOLE)
+            picture = open_picture(self._store.read(path).data, WHOLE)
             faces = self._detector.find(np.asarray(picture))
             if not faces:
                 raise AnalysisError(f"the reference picture {path} shows no face. Replace or delete it.")

@@ -8,6 +8,7 @@ cascade of simple features", CVPR 2001); with a YuNet ONNX file of the user's (W
 detector", 2023) that does.
 """
 
+import hashlib
 import io
 import threading
 from abc import ABC, abstractmethod
@@ -23,7 +24,7 @@ from PIL import Image
 from typing_extensions import override
 
 from imaging_assets.embedded.analyzers.onnx_file import OnnxFile
-from imaging_assets.embedded.analyzers.picture import Pixels, open_picture
+from imaging_assets.embedded.analyzers.picture import WHOLE, Pixels, open_picture
 from imaging_assets.errors import AnalysisError, SettingsError
 from imaging_assets.ports.analyzer import ImageAnalyzer
 from imaging_assets.ports.blob_store import BlobStore
@@ -173,10 +174,11 @@ class FaceAnalyzer(ImageAnalyzer):
 
     def _cut_out(self, image: ImageToAnalyze, faces: Sequence[FoundFace]) -> list[str]:
         assert self._store is not None
-        whole = open_picture(image.data, 10_000_000)
+        whole = open_picture(image.data, WHOLE)
+        detector = hashlib.sha256(self.analyzer_id.encode()).hexdigest()[:8]
         paths = []
         for index, face in enumerate(faces):
-            path = f"{self._folder}/{image.sha256[:2]}/{image.sha256}-{index}-{_short(self.analyzer_id)}.jpg"
+            path = f"{self._folder}/{image.sha256[:2]}/{image.sha256}-{index}-{detector}.jpg"
             buffer = io.BytesIO()
             cut_out(whole, face, _PADDING).save(buffer, "JPEG", quality=_QUALITY)
             self._store.write(path, buffer.getvalue())
@@ -203,9 +205,3 @@ def _opencv_version() -> str:
         with suppress(PackageNotFoundError):
             return version(package)
     return "4"
-
-
-def _short(text: str) -> str:
-    import hashlib  # noqa: PLC0415
-
-    return hashlib.sha256(text.encode()).hexdigest()[:8]

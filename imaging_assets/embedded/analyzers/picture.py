@@ -14,6 +14,9 @@ from imaging_assets.errors import AnalysisError
 Pixels = npt.NDArray[np.uint8]
 """uint8 [height, width, 3], RGB."""
 
+WHOLE = 10_000_000
+"""For a picture that is not to be made smaller: a longest edge, in pixels, that none has."""
+
 
 def open_picture(data: bytes, longest: int) -> Image.Image:
     """An RGB picture, its longest edge at most so many pixels; transparency becomes white.

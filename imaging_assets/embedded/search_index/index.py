@@ -18,7 +18,7 @@ from imaging_assets.embedded.search_index.pointer import Pointer, PointerFile, d
 from imaging_assets.embedded.search_index.schema import Schema
 from imaging_assets.errors import SearchIndexError
 from imaging_assets.ports.search_index import SearchIndex
-from imaging_assets.ports.search_values import CheckedDocument, ValueRejected, check_document, check_query
+from imaging_assets.ports.search_values import check_documents, check_query
 from imaging_assets.records.search import FIELDS, Document, DocumentResult, SearchAnswer, SearchField, SearchQuery
 
 _T = TypeVar("_T")
@@ -59,18 +59,7 @@ class SqliteSearchIndex(SearchIndex):
 
     @override
     def put(self, documents: Sequence[Document]) -> list[DocumentResult]:
-        accepted: dict[str, CheckedDocument] = {}
-        results = []
-        for document in documents:
-            try:
-                checked = check_document(document, self._schema)
-            except ValueRejected as error:
-                key = document.get(self._schema.key)
-                results.append(DocumentResult(key if isinstance(key, str) else "", str(error)))
-            else:
-                accepted[checked.key] = checked
-                results.append(DocumentResult(checked.key))
-        batch = list(accepted.values())
+        batch, results = check_documents(documents, self._schema)
         self._write(lambda generation: generation.put(batch))
         return results
 

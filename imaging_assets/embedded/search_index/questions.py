@@ -1,8 +1,7 @@
 """From a `SearchQuery` to SQL: the match expression, the conditions, the order.
 
-Belongs here: what a query means. Does not: running it (`generation`), refusing it
-(`ports/search_values.py`). A field that the asked generation does not have yet
-(a rebuild is under way) is missing in all its documents.
+Belongs here: what a query means. Does not: running it (`answers`), refusing it (`ports/search_values.py`). A field that the asked
+generation does not have yet (a rebuild is under way) is missing in all its documents.
 """
 # ruff: noqa: S608 - identifiers come from declared fields only, values travel as parameters
 

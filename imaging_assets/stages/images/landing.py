@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from imaging_assets.errors import StoreUnavailableError
 from imaging_assets.records.images import BlobInfo
 from imaging_assets.stages.digests import digest
 from imaging_assets.stages.pipeline import Pipeline
@@ -29,6 +30,15 @@ MARKER = "_imaging_assets.json"
 """A blob that `add` and `demo` leave in the landing place. Once seen, its absence means that the store is not the one it was."""
 
 _DATE = {"{yyyy}": r"(?P<yyyy>[0-9]{4})", "{mm}": r"(?P<mm>[0-9]{2})", "{dd}": r"(?P<dd>[0-9]{2})"}
+
+
+def no_store(pipeline: Pipeline) -> str:
+    """Why there is nothing to look at yet, or ""."""
+    try:
+        pipeline.store.find(pipeline.places.landing)
+    except StoreUnavailableError as error:
+        return str(error)
+    return ""
 
 
 def root_of(pipeline: Pipeline, path: str) -> str:

@@ -1,7 +1,7 @@
 """Step `label_records`: every statement of every label file, bound to the bytes it means.
 
 Belongs here: following label files and images as they change. Does not: which files there are (`sources`), formats (`formats`), the
-matching rule (`matching`), what a new row looks like (`statement_rows`), what is odd about it (`remarks`).
+matching rule (`matching`), what a new row looks like (`statement_rows`), what is odd about it (`remarks`), reading days (`day_images`).
 
 Statements are only ever added. A line that goes is retracted, not removed; a first match binds a statement to the image's sha256
 for ever, so a label follows moved bytes. Beside the rows the manifest notes, per day, a digest of the labels that concern that
@@ -10,7 +10,7 @@ day: the days whose tagged manifest must be made again are those whose digest ch
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from imaging_assets.errors import BlobNotFoundError, LabelFileError
 from imaging_assets.records.manifests import AnnotatedImage, RejectedLine
 from imaging_assets.stages.digests import digest
 from imaging_assets.stages.images.landing import Landing, below_day, day_folder
+from imaging_assets.stages.manifests.day_images import DayImages
 from imaging_assets.stages.manifests.formats import clean_tag
 from imaging_assets.stages.manifests.label_report import LabelReport, label_report
 from imaging_assets.stages.manifests.matching import ImageIndex, Match
@@ -27,7 +28,7 @@ from imaging_assets.stages.manifests.statement_rows import rows_by_statement
 from imaging_assets.stages.manifests.winners import Winner, winners
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.state import ALL, Draft, Manifest
-from imaging_assets.stages.tables import LABEL_RECORDS, RESIZED_IMAGES
+from imaging_assets.stages.tables import LABEL_RECORDS
 
 RECIPE = "labels-2"
 """Raised when this step's output changes."""
@@ -62,7 +63,7 @@ def refresh_labels(pipeline: Pipeline, resized: Mapping[str, Manifest]) -> tuple
     draft = work.draft(rows, {name: json.dumps(value) for name, value in refresh.notes.items()})
     assert draft.frame is not None
     expected = expected_sources(pipeline, files)
-    return draft, label_report(draft.frame, len(files), expected, refresh.files_read, len(refresh.frames))
+    return draft, label_report(draft.frame, len(files), expected, refresh.files_read, len(refresh.images.by_day))
 
 
 def expected_sources(pipeline: Pipeline, files: Iterable[SourceFile]) -> set[str]:
@@ -89,7 +90,7 @@ class _Refresh:
         self.contested: dict[str, str] = notes.get("contested", {})  # what held for bytes that people disagree on
         self.rivals: dict[str, list[str]] = notes.get("rivals", {})  # days of the images an ambiguous statement may mean
         self.sources = {source.name: source for source in label_sources(pipeline)}
-        self.frames: dict[str, dict[str, str]] = {}
+        self.images = DayImages(pipeline, resized, self.landing)
         self.files_read = 0
 
     def run(self, files: list[SourceFile]) -> list[Row]:
@@ -97,14 +98,14 @@ class _Refresh:
         before = winners(self.rows.values(), lambda *_: False, self.pipeline.labels.priorities)
         unmatched = [row for row in self._active() if row["status"] == "unmatched"]
         reopened = [row for row in self._active() if not set(changed).isdisjoint(self.rivals.get(row["statement"], ()))]
-        self._load(changed)
+        self.images.read(changed)
         added = self._follow_files(files) + self._follow_folders(changed)
-        self._bind(unmatched, self.frames.keys())
+        self._bind(unmatched, self.images.by_day.keys())
         fresh = [row for row in added if row["status"] == "unmatched"] + reopened
         named = [self._day_named(row) for row in fresh]
         # A bare name may mean an image of any day.
-        self._load(self.resized if reopened or None in named else {str(day) for day in named})
-        self._bind(fresh, self.frames.keys())
+        self.images.read(self.resized if reopened or None in named else {str(day) for day in named})
+        self._bind(fresh, self.images.by_day.keys())
         self._note_digests(before, changed)
         self.seen = {day: manifest.rows for day, manifest in self.resized.items()}
         return list(self.rows.values())
@@ -123,16 +124,6 @@ class _Refresh:
 
     def _active(self) -> Iterator[Row]:
         return (row for row in self.rows.values() if row["retracted_at"] is None)
-
-    def _load(self, days: Iterable[str]) -> None:
-        """Read path and sha256 of the images of some days."""
-        missing = [day for day in days if day in self.resized and day not in self.frames]
-        for day, frame in zip(missing, self.pipeline.threads.map(self._read_day, missing), strict=True):
-            self.frames[day] = frame
-
-    def _read_day(self, day: str) -> dict[str, str]:
-        frame = self.pipeline.manifests.read(self.resized[day], RESIZED_IMAGES).select("path", "sha256")
-        return {path: sha256 for path, sha256 in frame.iter_rows() if sha256}
 
     def _follow_files(self, files: list[SourceFile]) -> list[Row]:
         """Read changed files; returns the rows they add."""
@@ -161,7 +152,7 @@ class _Refresh:
         for day in days:
             folder = day_folder(self.pipeline, day)
             when = self.resized[day].blob.modified_at
-            images = sorted(self.frames[day].items()) if self.pipeline.labels.from_folders else []
+            images = sorted(self.images.by_day[day].items()) if self.pipeline.labels.from_folders else []
             stated = []
             for line, (path, sha256) in enumerate(images, 1):
                 first, slash, _ = below_day(self.pipeline, path).partition("/")
@@ -206,7 +197,7 @@ class _Refresh:
         for source, group in by_source.items():
             index = self._index(source, [row["selector"] for row in group])
             for day in days:
-                index.add(self.frames[day].items())
+                index.add(self.images.by_day[day].items())
             for row in group:
                 match: Match = index.match(row["selector"])
                 row.update(path=match.path, sha256=match.sha256, status=match.status, reason=match.reason)
@@ -233,16 +224,16 @@ class _Refresh:
 
         def exists(path: str, sha256: str) -> bool:
             contested.add(sha256)
-            return self._exists(path, sha256)
+            return self.images.exist(path, sha256)
 
         after = winners(self.rows.values(), exists, self.pipeline.labels.priorities)
         remark(self.rows.values(), after)
         moved = any(self._moved(before, after, sha256) for sha256 in before.keys() | after.keys())
         self.contested = {sha256: digest(after[sha256].content) for sha256 in sorted(contested)}
         if moved:
-            self._load(self.resized)  # the same bytes may lie on any day
-        for day in [*self.frames, *changed]:
-            labelled = sorted({sha256 for sha256 in self.frames[day].values() if sha256 in after})
+            self.images.read(self.resized)  # the same bytes may lie on any day
+        for day in [*self.images.by_day, *changed]:
+            labelled = sorted({sha256 for sha256 in self.images.by_day[day].values() if sha256 in after})
             content = [(sha256, after[sha256].content) for sha256 in labelled]
             self.label_digests[day] = digest(content) if content else ""
         self.label_digests = {day: text for day, text in self.label_digests.items() if text and day in self.resized}
@@ -252,18 +243,6 @@ class _Refresh:
         if sha256 in self.contested:
             return self.contested[sha256] != digest(_content(after, sha256))
         return _content(before, sha256) != _content(after, sha256)
-
-    def _exists(self, path: str, sha256: str) -> bool:
-        day = self.landing.day_of(path)
-        if day is None or day not in self.resized:
-            return False
-        self._load([day])
-        return self.frames[day].get(path) == sha256
-
-
-def exists_now(pipeline: Pipeline, resized: Mapping[str, Manifest]) -> Callable[[str, str], bool]:
-    """Whether bytes are at a path, by the manifests of their days; reads each day at most once."""
-    return _Refresh(pipeline, resized, [], {})._exists  # noqa: SLF001 - the same module
 
 
 def _content(found: Mapping[str, Winner], sha256: str) -> object:

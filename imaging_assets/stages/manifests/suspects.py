@@ -161,9 +161,10 @@ def _answers(images: Sequence[Row]) -> list[Row]:
 
 
 def _second_opinion(label: npt.NDArray[np.bool_], answer: Array, *, several: bool) -> tuple[npt.NDArray[np.bool_], float]:
-    """Which tags an image seems to have, and how far that leads over its label: with several tags, the label but for the tag that is
-    contradicted most.
-    """  # noqa: D205 - the first sentence needs two lines
+    """Which tags an image seems to have, and how far that leads over its label.
+
+    Where images have several tags, it is the label but for the tag that is contradicted most.
+    """
     most = int((np.abs(label - answer) if several else answer).argmax())
     one = np.arange(len(label)) == most
     if several:

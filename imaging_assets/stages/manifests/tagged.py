@@ -12,7 +12,8 @@ from typing import Any
 import polars as pl
 
 from imaging_assets.stages.digests import digest
-from imaging_assets.stages.manifests.labels import exists_now, label_digests
+from imaging_assets.stages.manifests.day_images import DayImages
+from imaging_assets.stages.manifests.labels import label_digests
 from imaging_assets.stages.manifests.regions import upright_regions
 from imaging_assets.stages.manifests.winners import Winner, winners
 from imaging_assets.stages.pipeline import Pipeline
@@ -68,8 +69,8 @@ def _winners(pipeline: Pipeline, images: pl.DataFrame, labels: Manifest | None) 
     if labels is None:
         return {}
     statements = pipeline.manifests.read(labels, LABEL_RECORDS).filter(pl.col("sha256").is_in(images["sha256"].implode()))
-    exists = exists_now(pipeline, pipeline.manifests.newest(RESIZED_IMAGES.asset))
-    return winners(statements.iter_rows(named=True), exists, pipeline.labels.priorities)
+    days = DayImages(pipeline, pipeline.manifests.newest(RESIZED_IMAGES.asset))
+    return winners(statements.iter_rows(named=True), days.exist, pipeline.labels.priorities)
 
 
 def _labelled(image: dict[str, Any], winner: Winner) -> dict[str, object]:

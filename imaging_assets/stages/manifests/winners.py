@@ -3,10 +3,9 @@
 Belongs here: the rule. Does not: collecting statements (`labels`) or using the answer (`tagged`).
 
 Among statements bound to the same bytes at the same path the newest wins, then that of the source with the higher priority, then the
-last file and line; a statement about the bytes
-alone (by sha256) is about every path. When equal bytes lie at two paths that still exist and their winners differ, people disagree:
-the image is in conflict and is not trained on until a newer statement for both, or a deletion, settles it. What was said about a
-path that the bytes have left counts only where nothing was said about those where they are.
+last file and line; a statement about the bytes alone (by sha256) is about every path. When equal bytes lie at two paths that still
+exist and their winners differ, people disagree: the image is in conflict and is not trained on until a newer statement for both, or a
+deletion, settles it. What was said about a path that the bytes have left counts only where nothing was said about those where they are.
 """
 
 from collections import defaultdict

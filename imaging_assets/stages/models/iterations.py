@@ -7,7 +7,6 @@ Only the newest tagged day trains, so that a backfill of many days trains once. 
 crash the same training is adopted, and a set that was trained before is never trained again.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -15,13 +14,14 @@ from typing import Any
 
 import polars as pl
 
-from imaging_assets.errors import BlobNotFoundError, ModelNotFoundError
+from imaging_assets.errors import ModelNotFoundError
 from imaging_assets.ports.trainer import Heartbeat
 from imaging_assets.records.manifests import Region
 from imaging_assets.records.models import Evaluation, PublishedModel, TrainedModel, TrainingImage
 from imaging_assets.stages.digests import digest
 from imaging_assets.stages.manifests.portal_labels import pull_labels
 from imaging_assets.stages.models.evaluation import Judgement, evaluate, judge
+from imaging_assets.stages.models.kept_sets import as_kept, keep_training_set, kept_training_set
 from imaging_assets.stages.models.pictures import draw
 from imaging_assets.stages.models.registry import Clock, Registry, now_utc
 from imaging_assets.stages.pipeline import Pipeline
@@ -172,10 +172,9 @@ def _if_it_serves(pipeline: Pipeline, model_id: str) -> PublishedModel | None:
 
 def _train(pipeline: Pipeline, row: Row, images: Sequence[TrainingImage], heartbeat: Heartbeat, clock: Clock) -> _Outcome:
     registry = Registry(pipeline.store, pipeline.places.models, clock)
-    _keep_training_set(pipeline, row["model_id"], images)
-    pull_labels(
-        pipeline, clock()
-    )  # before the trainer makes the project equal to its images, and what people tagged there is lost
+    keep_training_set(pipeline, row["model_id"], images)
+    # Before the trainer makes the project equal to its images, and what people tagged there is lost.
+    pull_labels(pipeline, clock())
     model = pipeline.trainer.train(row["model_id"], images, lambda path: pipeline.store.read(path).data, heartbeat)
     # In digest order, which is chance: the same images for every model, and mostly the same ones from day to day.
     test = [image for image in images if image.split == "test"][: pipeline.training.max_test_images]
@@ -239,28 +238,10 @@ def training_is_due(pipeline: Pipeline, training_set: Manifest, now: datetime) -
     if rest.total_seconds() > 0:
         return False, f"The last training was a short while ago; the next may start in {rest.total_seconds() / 60:.0f} minutes."
     images = training_images(pipeline.manifests.read(training_set, TRAINING_SETS))
-    changed = len({*map(_identity, images)} ^ _trained_on(pipeline, str(judged[-1]["model_id"])))
+    changed = len({*map(as_kept, images)} ^ {*kept_training_set(pipeline, str(judged[-1]["model_id"]))})
     if changed < pipeline.training.min_changed_images:
         return False, f"{changed} images changed since the last training; {pipeline.training.min_changed_images} are waited for."
     return True, ""
-
-
-def _keep_training_set(pipeline: Pipeline, model_id: str, images: Sequence[TrainingImage]) -> None:
-    """What a model was trained and tested on, beside the model."""
-    text = "".join(json.dumps(_identity(image), ensure_ascii=False) + "\n" for image in images)
-    pipeline.store.write(f"{pipeline.places.models}/{model_id}/training_set.jsonl", text.encode())
-
-
-def _trained_on(pipeline: Pipeline, model_id: str) -> set[tuple[str, ...]]:
-    try:
-        data = pipeline.store.read(f"{pipeline.places.models}/{model_id}/training_set.jsonl").data
-    except BlobNotFoundError:
-        return set()
-    return {tuple(json.loads(line)) for line in data.decode().splitlines()}
-
-
-def _identity(image: TrainingImage) -> tuple[str, ...]:
-    return (image.sha256, image.split, *image.tags)
 
 
 def _repeats(rows: Sequence[Row], row: Row) -> bool:

@@ -1,15 +1,15 @@
 """How a model did on its test images, from what is kept of it: no model is asked, no image read.
 
-Belongs here: reading the kept training set and the remembered scores. Does not: scoring (`evaluation`), asking (`stages/predictions.py`).
+Belongs here: putting the kept training set (`kept_sets`) and the remembered scores together. Does not: scoring (`evaluation`), asking
+(`stages/predictions.py`).
 """
 
-import json
 from collections.abc import Mapping, Sequence
 
-from imaging_assets.errors import BlobNotFoundError
 from imaging_assets.records.models import Evaluation, ModelKind, TrainingImage
 from imaging_assets.records.predictions import Scored
 from imaging_assets.stages.models.evaluation import evaluate
+from imaging_assets.stages.models.kept_sets import kept_training_set
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.predictions import remembered_scores
 
@@ -39,9 +39,5 @@ def _wrong(images: Sequence[TrainingImage], scored: Mapping[str, Scored]) -> lis
 
 
 def _test_images(pipeline: Pipeline, model_id: str) -> list[TrainingImage]:
-    try:
-        data = pipeline.store.read(f"{pipeline.places.models}/{model_id}/training_set.jsonl").data
-    except BlobNotFoundError:
-        return []
-    rows = (json.loads(line) for line in data.decode().splitlines())
-    return [TrainingImage(sha256, "", tuple(tags), (), "", "test") for sha256, split, *tags in rows if split == "test"]
+    kept = kept_training_set(pipeline, model_id)
+    return [TrainingImage(sha256, "", tuple(tags), (), "", "test") for sha256, split, *tags in kept if split == "test"]

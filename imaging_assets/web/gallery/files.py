@@ -14,8 +14,7 @@ from imaging_assets.errors import BlobNotFoundError
 from imaging_assets.stages.images.landing import whole_path
 from imaging_assets.stages.trace import find_image
 from imaging_assets.web.gallery.pages import static_data
-from imaging_assets.web.gallery.reader import reader
-from imaging_assets.web.site import site_of
+from imaging_assets.web.site import reader, site_of
 
 router = APIRouter(include_in_schema=False)
 

@@ -15,10 +15,9 @@ from imaging_assets.stages.trace import Story, tell
 from imaging_assets.web.gallery.files import SHOWABLE
 from imaging_assets.web.gallery.pages import image_link, page
 from imaging_assets.web.gallery.problems import REMEDIES
-from imaging_assets.web.gallery.reader import reader
 from imaging_assets.web.gallery.search import view_vector
 from imaging_assets.web.gallery.view import View, read_view
-from imaging_assets.web.site import site_of
+from imaging_assets.web.site import reader, site_of
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(reader)])
 

@@ -18,8 +18,7 @@ from imaging_assets.stages.models.remembered import WrongAnswer, remembered_eval
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.tables import RESIZED_IMAGES, TRAINING_ITERATIONS
 from imaging_assets.web.gallery.pages import page
-from imaging_assets.web.gallery.reader import reader
-from imaging_assets.web.site import site_of
+from imaging_assets.web.site import reader, site_of
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(reader)])
 

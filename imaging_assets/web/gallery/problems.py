@@ -16,8 +16,7 @@ from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.state import ALL
 from imaging_assets.stages.tables import LABEL_RECORDS, PREDICTIONS, RESIZED_IMAGES, SEARCH_DOCUMENTS, TAGGED_MANIFESTS, Table
 from imaging_assets.web.gallery.pages import page
-from imaging_assets.web.gallery.reader import reader
-from imaging_assets.web.site import site_of
+from imaging_assets.web.site import reader, site_of
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(reader)])
 

@@ -15,7 +15,6 @@ from imaging_assets.stages.images.landing import short_path, whole_path
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.search import document_id
 from imaging_assets.web.gallery.pages import image_link, page
-from imaging_assets.web.gallery.reader import reader
 from imaging_assets.web.gallery.view import (
     FACETS,
     PAGE,
@@ -27,7 +26,7 @@ from imaging_assets.web.gallery.view import (
     read_view,
     unpack_vector,
 )
-from imaging_assets.web.site import site_of
+from imaging_assets.web.site import reader, site_of
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(reader)])
 

@@ -17,8 +17,7 @@ from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.tables import REVIEW_QUEUES, TAGGED_MANIFESTS
 from imaging_assets.stages.trace import find_image
 from imaging_assets.web.gallery.pages import image_link, page
-from imaging_assets.web.gallery.reader import editor, reader
-from imaging_assets.web.site import site_of
+from imaging_assets.web.site import editor, reader, site_of
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(reader)])
 

@@ -19,8 +19,7 @@ from imaging_assets.stages.images.uploads import Uploads, check_landing_day, fol
 from imaging_assets.stages.manifests.formats import clean_tag
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.web.gallery.pages import page
-from imaging_assets.web.gallery.reader import editor, reader
-from imaging_assets.web.site import site_of
+from imaging_assets.web.site import editor, reader, site_of
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(reader)])
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from imaging_assets.errors import LabelFileError
 from imaging_assets.records.manifests import AnnotatedImage, RejectedLine
 from imaging_assets.stages.manifests.formats.csv_columns import Columns, Row, find_columns
-from imaging_assets.stages.manifests.formats.draft import ImageDraft, Read
+from imaging_assets.stages.manifests.formats.draft import ImageDraft, Read, number_of
 from imaging_assets.stages.manifests.formats.label_file import LabelFile
 from imaging_assets.stages.manifests.formats.streams import decoded
 
@@ -116,7 +116,7 @@ def _read_line(columns: Columns, line: int, cells: Sequence[str], separator: str
 def _read_boxes(columns: Columns, lines: Sequence[Row], separator: str) -> Iterator[Read]:
     """Lines about the same image become one record, which stands at its first line."""
     corners = _SIZED if columns.sized else _BOX
-    in_pixels = any(_is_above_one(columns.cell(cells, name)) for _, cells in lines for name in corners)
+    in_pixels = any((number_of(columns.cell(cells, name)) or 0) > 1 for _, cells in lines for name in corners)
     drafts: dict[tuple[str, str], ImageDraft] = {}
     for line, cells in lines:
         if fault := _fault(columns, cells):
@@ -158,10 +158,3 @@ def _fault(columns: Columns, cells: Sequence[str]) -> str:
     if any(cell.strip() for cell in cells[columns.cells :]):
         return f"{len(cells)} columns, at most {columns.cells} expected; put a cell that holds the delimiter in quotes"
     return ""
-
-
-def _is_above_one(cell: str) -> bool:
-    try:
-        return float(cell) > 1
-    except ValueError:
-        return False

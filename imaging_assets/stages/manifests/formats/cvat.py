@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from imaging_assets.stages.manifests.formats.draft import ImageDraft, Read
+from imaging_assets.stages.manifests.formats.draft import ImageDraft, Read, number_of
 from imaging_assets.stages.manifests.formats.label_file import LabelFile
 from imaging_assets.stages.manifests.formats.streams import xml_elements
 
@@ -33,7 +33,7 @@ def _read_shape(draft: ImageDraft, shape: Any) -> None:
         draft.tag(tag)
     elif shape.tag == "box":
         corners = [shape.get(name) for name in ("xtl", "ytl", "xbr", "ybr")]
-        turn = _number(shape.get("rotation")) or 0.0
+        turn = number_of(shape.get("rotation")) or 0.0
         if turn:
             _turned_about_centre(draft, tag, corners, turn)
         else:
@@ -44,7 +44,7 @@ def _read_shape(draft: ImageDraft, shape: Any) -> None:
     elif shape.tag == "mask":
         draft.box(tag, *(shape.get(name) for name in ("left", "top", "width", "height")))
     elif shape.tag == "ellipse":
-        x, y, across, down = (_number(shape.get(name)) for name in ("cx", "cy", "rx", "ry"))
+        x, y, across, down = (number_of(shape.get(name)) for name in ("cx", "cy", "rx", "ry"))
         if x is None or y is None or across is None or down is None:
             draft.refuse(str(tag), "the ellipse has no centre and radii")
         else:
@@ -55,7 +55,7 @@ def _read_shape(draft: ImageDraft, shape: Any) -> None:
 
 def _turned_about_centre(draft: ImageDraft, tag: object, corners: list[str | None], turn: float) -> None:
     """CVAT turns boxes about their centre, in degrees clockwise."""
-    left, top, right, bottom = (_number(corner) for corner in corners)
+    left, top, right, bottom = (number_of(corner) for corner in corners)
     if left is None or top is None or right is None or bottom is None:
         draft.corners(tag, *corners)
         return
@@ -64,10 +64,3 @@ def _turned_about_centre(draft: ImageDraft, tag: object, corners: list[str | Non
     x = (left + right) / 2 - width / 2 * cos + height / 2 * sin
     y = (top + bottom) / 2 - width / 2 * sin - height / 2 * cos
     draft.turned_box(tag, x, y, width, height, turn=turn)
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        return float(text or "")
-    except ValueError:
-        return None

@@ -13,7 +13,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from imaging_assets.records.manifests import AnnotatedImage
-from imaging_assets.stages.manifests.formats.draft import ImageDraft, Read
+from imaging_assets.stages.manifests.formats.draft import ImageDraft, Read, number_of
 from imaging_assets.stages.manifests.formats.label_file import LabelFile
 from imaging_assets.stages.manifests.formats.streams import xml_elements
 
@@ -67,16 +67,9 @@ def _read_object(draft: ImageDraft, item: Any, first: int) -> None:
     if item.find("bndbox") is None:
         draft.tag(tag)
         return
-    left, top, right, bottom = (_number(item.findtext(f"bndbox/{name}")) for name in _CORNERS)
+    left, top, right, bottom = (number_of(item.findtext(f"bndbox/{name}")) for name in _CORNERS)
     draft.corners(tag, left and left - first, top and top - first, right, bottom)
 
 
 def _counts_from_0(item: Any) -> bool:
-    return any(_number(item.findtext(f"bndbox/{name}")) == 0 for name in ("xmin", "ymin"))
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        return float(text or "")
-    except ValueError:
-        return None
+    return any(number_of(item.findtext(f"bndbox/{name}")) == 0 for name in ("xmin", "ymin"))

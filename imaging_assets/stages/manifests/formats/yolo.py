@@ -15,7 +15,7 @@ import yaml
 
 from imaging_assets.errors import LabelFileError
 from imaging_assets.records.manifests import AnnotatedImage, RejectedLine
-from imaging_assets.stages.manifests.formats.draft import ImageDraft, Read
+from imaging_assets.stages.manifests.formats.draft import ImageDraft, Read, number_of
 from imaging_assets.stages.manifests.formats.label_file import LabelFile
 from imaging_assets.stages.manifests.formats.streams import decoded
 
@@ -107,7 +107,7 @@ def _read_line(draft: ImageDraft, words: Sequence[str], classes: Sequence[str]) 
     if not 0 <= number < len(classes) or not classes[number]:
         draft.refuse(" ".join(words), f"there is no class {words[0]}")
         return
-    values = [_number(word) for word in words[1:]]
+    values = [number_of(word) for word in words[1:]]
     if None in values or (len(values) not in (4, 5) and (len(values) < 6 or len(values) % 2)):
         draft.refuse(" ".join(words), "a line is a class and a box of four numbers, or an outline")
         return
@@ -117,13 +117,6 @@ def _read_line(draft: ImageDraft, words: Sequence[str], classes: Sequence[str]) 
     else:
         x, y, width, height = numbers[:4]  # the fifth is a probability
         draft.box(classes[number], x - width / 2, y - height / 2, width, height)
-
-
-def _number(word: str) -> float | None:
-    try:
-        return float(word)
-    except ValueError:
-        return None
 
 
 def _image(file: str) -> tuple[str, str]:

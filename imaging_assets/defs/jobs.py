@@ -1,15 +1,21 @@
-"""Jobs each night, outside the days' own runs: one compares the search index with the manifests, one asks whether images still land.
+"""Jobs on a schedule, outside the days' own runs: is the index as it should be, do images still land, what do people tag in the portal?
 
-Belongs here: when, and what Dagster shows of it. Does not: comparing or mending (`stages/audit.py`); the job only tells.
+Belongs here: when, and what Dagster shows of it. Does not: comparing or mending (`stages/audit.py`; the job only tells), what counts as a
+label (`stages/manifests/portal_labels.py`; the sensor `label_changes` follows that file like any other).
 """
 
 import dagster as dg
 
-from imaging_assets.errors import StoreUnavailableError
 from imaging_assets.settings import load_settings
 from imaging_assets.stages.audit import audit
+from imaging_assets.stages.images.landing import no_store
+from imaging_assets.stages.manifests.portal_labels import pull_labels
+from imaging_assets.stages.models.registry import now_utc
 from imaging_assets.stages.pipeline import Pipeline
 
+_settings = load_settings()
+_policy = _settings.custom_vision
+_timezone = _settings.partitions.timezone
 _SHOWN = 100
 
 
@@ -46,7 +52,7 @@ def search_audit() -> None:
 @dg.schedule(
     job=search_audit,
     cron_schedule="0 3 * * *",
-    execution_timezone=load_settings().partitions.timezone,
+    execution_timezone=_timezone,
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 def nightly_audit(pipeline: dg.ResourceParam[Pipeline]) -> dg.RunRequest | dg.SkipReason:
@@ -67,7 +73,7 @@ inventory_checks = dg.define_asset_job(
 @dg.schedule(
     job=inventory_checks,
     cron_schedule="30 3 * * *",
-    execution_timezone=load_settings().partitions.timezone,
+    execution_timezone=_timezone,
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 def nightly_inventory_checks(pipeline: dg.ResourceParam[Pipeline]) -> dg.RunRequest | dg.SkipReason:
@@ -75,9 +81,40 @@ def nightly_inventory_checks(pipeline: dg.ResourceParam[Pipeline]) -> dg.RunRequ
     return _where_there_is_a_store(pipeline)
 
 
+@dg.op
+def pull_portal_labels(context: dg.OpExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> None:
+    """Writes the label file anew where people changed something; needs `custom_vision.pull_labels`."""
+    report = pull_labels(pipeline, now_utc())
+    if report.not_now:
+        context.log.info(report.not_now)
+        return
+    context.log.info(
+        "%d statements: %d new, %d changed, %d withdrawn", report.statements, report.new, report.changed, report.withdrawn
+    )
+    for image_id, reason in report.unread.items():
+        context.log.warning("Image %s of the project is left alone: %s", image_id, reason)
+
+
+# A job rather than a sensor: a look at a large project takes many calls.
+@dg.job
+def portal_labels() -> None:
+    """Takes what people tag in Custom Vision's portal as labels."""
+    pull_portal_labels()
+
+
+@dg.schedule(
+    job=portal_labels,
+    cron_schedule=_policy.pull_schedule,
+    execution_timezone=_timezone,
+    default_status=dg.DefaultScheduleStatus.RUNNING if _policy.pull_labels else dg.DefaultScheduleStatus.STOPPED,
+)
+def portal_look(pipeline: dg.ResourceParam[Pipeline]) -> dg.RunRequest | dg.SkipReason:
+    """Now and then, where there is a store and labels are pulled."""
+    if pipeline.portal is None:
+        return dg.SkipReason("custom_vision.pull_labels is off.")
+    return _where_there_is_a_store(pipeline)
+
+
 def _where_there_is_a_store(pipeline: Pipeline) -> dg.RunRequest | dg.SkipReason:
-    try:
-        pipeline.store.list_folders()
-    except StoreUnavailableError as error:
-        return dg.SkipReason(str(error))
-    return dg.RunRequest()
+    reason = no_store(pipeline)
+    return dg.SkipReason(reason) if reason else dg.RunRequest()

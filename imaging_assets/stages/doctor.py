@@ -1,12 +1,15 @@
 """Checks of `imaging-assets doctor` that hold for every profile: this machine, what is installed, the days, the labels.
 
-Belongs here: a small function per row. Does not: calls of services (`azure/checks.py`), printing (`cli/doctor.py`).
+Belongs here: a small function per row. Does not: calls of services (`azure/doctor.py`), printing (`cli/doctor.py`), checks of assets
+(`defs/assets`).
 """
 
 import platform
 import shutil
 import sqlite3
 import sys
+from collections.abc import Mapping
+from contextlib import closing
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,7 +17,7 @@ from uuid import uuid4
 
 from PIL import features
 
-from imaging_assets.ports.checks import Finding, judged
+from imaging_assets.ports.doctor import Finding, judged
 from imaging_assets.ports.event_queue import EventQueue
 from imaging_assets.stages.days import Days
 from imaging_assets.stages.events import why_aside
@@ -45,9 +48,9 @@ def machine(home: Path) -> list[Finding]:
     """This machine and what is installed on it."""
     return [
         _writable(home),
-        _disk(home),
-        _python(),
-        _dagster(),
+        disk(_free_bytes(home)),
+        python(sys.version_info[:3]),
+        dagster({name: number for name in (*_DAGSTER, *_DAGSTER_LIBRARIES) if (number := _version(name))}),
         _decoders(),
         _installed("onnxruntime", "pip install onnxruntime"),
         _full_text(),
@@ -76,25 +79,24 @@ def _writable(home: Path) -> Finding:
     return Finding("state folder", "ok", f"{home} can be written")
 
 
-def _disk(home: Path) -> Finding:
-    folder = next((place for place in (home, *home.absolute().parents) if place.exists()), Path())
-    free = shutil.disk_usage(folder).free
+def disk(free: int) -> Finding:
+    """Whether so many bytes are enough for the state folder."""
     told = f"{free / 1e9:.1f} GB free"
     if free < _LEAST_FREE:
         return Finding("disk", "warn", told, f"Free space: {_LEAST_FREE / 1e9:.0f} GB are wanted for a day under way.")
     return Finding("disk", "ok", told)
 
 
-def _python() -> Finding:
-    told = f"{platform.python_version()} on {platform.system()}"
-    if sys.version_info[:2] < _OLDEST_PYTHON:
+def python(release: tuple[int, ...]) -> Finding:
+    """Whether this release of Python will do."""
+    told = f"{'.'.join(map(str, release))} on {platform.system()}"
+    if release < _OLDEST_PYTHON:
         return Finding("python", "fail", told, "Use Python 3.11 or newer.")
     return Finding("python", "ok", told)
 
 
-def _dagster() -> Finding:
-    """Packages of one release; the libraries are numbered apart and must agree in the last part."""
-    found = {name: number for name in (*_DAGSTER, *_DAGSTER_LIBRARIES) if (number := _version(name))}
+def dagster(found: Mapping[str, str]) -> Finding:
+    """Whether packages (name to version) are of one release; the libraries are numbered apart and must agree in the last part."""
     core = {number for name, number in found.items() if name in _DAGSTER}
     patches = {number.rpartition(".")[2] for number in found.values()}
     told = ", ".join(f"{name} {number}" for name, number in found.items())
@@ -120,11 +122,15 @@ def _installed(package: str, remedy: str) -> Finding:
 
 
 def _full_text() -> Finding:
+    with closing(sqlite3.connect(":memory:")) as database:
+        return full_text(database)
+
+
+def full_text(database: sqlite3.Connection) -> Finding:
+    """Whether an index can be kept in such a database."""
     try:
-        with sqlite3.connect(":memory:") as database:
-            database.execute("create virtual table probe using fts5(text)")
-        database.close()
-    except sqlite3.OperationalError as error:
+        database.execute("create virtual table probe using fts5(text)")
+    except sqlite3.Error as error:
         return Finding(
             "sqlite", "fail", f"{sqlite3.sqlite_version}: {error}", "Use a Python whose SQLite has FTS5 (python.org's)."
         )
@@ -136,6 +142,12 @@ def _extras() -> Finding:
     told = ", ".join(f"{extra} ({number})" for extra, number in there.items() if number)
     missing = ", ".join(extra for extra, number in there.items() if not number)
     return Finding("extras", "ok", f"{told or 'none'} installed; not installed: {missing or 'none'}")
+
+
+def _free_bytes(home: Path) -> int:
+    """On the disk that the state folder is on, or will be."""
+    folder = next((place for place in (home, *home.absolute().parents) if place.exists()), Path())
+    return shutil.disk_usage(folder).free
 
 
 def _version(package: str) -> str:

@@ -1,6 +1,6 @@
-"""Commands that take data elsewhere: names, help texts and options of `export` and `checkout`.
+"""Commands that take a data set elsewhere: `export`, `checkout`.
 
-Belongs here: options. Does not: what the commands do (the modules of their names).
+Belongs here: names, help texts and options. Does not: what a command does (the module of its name), errors (`app.py`).
 """
 
 from pathlib import Path
@@ -8,10 +8,13 @@ from typing import Annotated
 
 import typer
 
-from imaging_assets.cli.days import parse_day
+from imaging_assets.cli.options import FLAG, parse_day
 
-_FLAG = ""
-"""In the help, what stands behind an option that takes no value."""
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(export)
+    app.command()(checkout)
 
 
 def export(
@@ -26,7 +29,7 @@ def export(
     labels_as_of: Annotated[
         str | None, typer.Option("--labels-as-of", metavar="TIME", help="Labels as they were known then, as 2026-11-19T12:30Z.")
     ] = None,
-    images: Annotated[bool, typer.Option("--images/--no-images", metavar=_FLAG, help="Copy the images, too.")] = True,
+    images: Annotated[bool, typer.Option("--images/--no-images", metavar=FLAG, help="Copy the images, too.")] = True,
     source: Annotated[
         Path | None,
         typer.Option(

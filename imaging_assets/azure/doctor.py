@@ -1,6 +1,6 @@
 """Checks of `imaging-assets doctor` for storage and search: one real call per right, naming the role that is missing.
 
-Belongs here: calls and their rows. Does not: Custom Vision and Vision (`service_checks.py`).
+Belongs here: calls and their rows. Does not: Custom Vision and Vision (`doctor_vision.py`).
 
 What a check writes has a name of its own and is deleted again; the landing place is only read.
 """
@@ -19,7 +19,7 @@ from imaging_assets.azure.event_queue import StorageEventQueue
 from imaging_assets.azure.search_calls import Calls, Patience
 from imaging_assets.errors import BlobNotFoundError, ImagingError
 from imaging_assets.ports.blob_store import BlobStore
-from imaging_assets.ports.checks import Finding, judged
+from imaging_assets.ports.doctor import Finding, judged
 
 _SIGN_IN = "and sign in (`az login`), or renew azure.account_key, azure.sas_token or azure.connection_string."
 _READER = f"Give this identity the role 'Storage Blob Data Reader' {_SIGN_IN}"

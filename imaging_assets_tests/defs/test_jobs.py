@@ -6,11 +6,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from imaging_assets.defs.audits import inventory_checks, nightly_audit, nightly_inventory_checks, search_audit
-from imaging_assets.defs.io_manager import manifest_io_manager
+from imaging_assets.defs.jobs import nightly_audit, nightly_inventory_checks, search_audit
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets_tests.builders import a_picture, a_pipeline, land, run_chain
-from imaging_assets_tests.defs.in_process import LOADED, a_history, a_short_history, checks_of
+from imaging_assets_tests.defs.in_process import LOADED, a_history, a_short_history, checks_of, run_inventory_checks
 
 
 def compare(pipeline: Pipeline) -> str:
@@ -50,21 +49,14 @@ def test_the_schedule_asks_once_and_waits_while_there_is_no_store(tmp_path: Path
 
 
 @pytest.mark.parametrize(("fresh_days", "passed"), [(None, True), (2.0, False), (4.0, True)])
-def test_each_night_the_age_of_the_newest_day_is_told_and_warned_of_by_the_setting(
+def test_each_night_the_age_of_the_newest_day_is_told_and_an_error_by_the_setting(
     tmp_path: Path, fresh_days: float | None, *, passed: bool
 ) -> None:
     day = (datetime.now(UTC).date() - timedelta(days=3)).isoformat()
     pipeline = a_pipeline(tmp_path, partitions={"fresh_days": fresh_days})
     land(pipeline, {"a.jpg": a_picture(1, (64, 48))}, day)
-    over = dg.Definitions(
-        assets=LOADED.assets,
-        asset_checks=LOADED.asset_checks,
-        jobs=[inventory_checks],
-        resources={"pipeline": pipeline, "manifests": manifest_io_manager},
-        executor=dg.in_process_executor,
-    )
     with a_short_history() as instance:
-        done = over.resolve_job_def("inventory_checks").execute_in_process(instance=instance)
+        done = run_inventory_checks(pipeline, instance)
     told = checks_of(done)["raw_images_are_fresh"]
-    assert (told.passed, told.severity) == (passed, dg.AssetCheckSeverity.WARN)
+    assert (told.passed, told.severity) == (passed, dg.AssetCheckSeverity.ERROR)
     assert {name: value.value for name, value in told.metadata.items()} == {"newest_day": day, "days_old": 3}

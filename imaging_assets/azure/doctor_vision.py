@@ -1,6 +1,6 @@
 """Checks of `imaging-assets doctor` for Custom Vision and Vision: one real call per right, and how near the tier's limits are.
 
-Belongs here: calls and their rows. Does not: storage and search (`checks.py`).
+Belongs here: calls and their rows. Does not: storage and search (`doctor.py`).
 
 Nothing here is billed but one call of Vision, where a step names it: whether we may predict shows in what is answered about a model that
 is not there.
@@ -19,7 +19,7 @@ from imaging_assets.azure.custom_vision.trainings import KEPT_ITERATIONS
 from imaging_assets.errors import AccessDeniedError, AnalysisError, ImagingError, ServiceError
 from imaging_assets.policies import CustomVision
 from imaging_assets.ports.analyzer import ImageAnalyzer, ImageEmbedder
-from imaging_assets.ports.checks import Finding, judged
+from imaging_assets.ports.doctor import Finding, judged
 from imaging_assets.records.insights import ImageToAnalyze
 
 _KEY = "or set {} to a key of that very resource"

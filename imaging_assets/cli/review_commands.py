@@ -1,6 +1,6 @@
-"""`imaging-assets review …`: names, help texts and options.
+"""Commands about what people should look at next: `review export`.
 
-Belongs here: options. Does not: what the command does (`review.py`).
+Belongs here: names, help texts and options. Does not: what a command does (`review.py`), errors (`app.py`).
 """
 
 from pathlib import Path
@@ -8,12 +8,17 @@ from typing import Annotated, Literal
 
 import typer
 
-from imaging_assets.cli.days import Since, Until, parse_day
+from imaging_assets.cli.options import Since, Until, parse_day
 
-review = typer.Typer(help="What people should look at next.", no_args_is_help=True)
+_review = typer.Typer(help="What people should look at next.", no_args_is_help=True)
 
 
-@review.command()
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(_review, name="review")
+
+
+@_review.command()
 def export(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="File to write; tasks.json, or queue.csv for a spreadsheet.")],

@@ -1,6 +1,6 @@
 """What a check of `imaging-assets doctor` answers, whoever makes it.
 
-Belongs here: the row, and how a failing call becomes one. Does not: any check (`stages/checks.py`, `azure/checks.py`).
+Belongs here: the row, and how a failing call becomes one. Does not: any check (`stages/doctor.py`, `azure/doctor.py`).
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
-"""Days as people write them on the command line.
+"""Options that several commands take, and days as people write them.
 
-Belongs here: options and reading them. Does not: what is done with a day.
+Belongs here: declaring and reading them. Does not: options of one command (beside its name: `app.py`, `*_commands.py`).
 """
 
 from datetime import date
@@ -9,6 +9,9 @@ from typing import Annotated
 import typer
 
 from imaging_assets.errors import UsageError
+
+FLAG = ""
+"""In the help, what stands behind an option that takes no value."""
 
 Day = Annotated[str | None, typer.Option("--day", metavar="DAY", help="One day, as 2026-11-19.")]
 Since = Annotated[str | None, typer.Option("--since", metavar="DAY", help="First day of a range.")]
