@@ -30,7 +30,7 @@ def rows() -> list[Row]:
     return [
         _row(f"peak of a day of {_FEW} tiny images", few, "MB"),
         _row(f"peak of a day of {_MANY} tiny images", many, "MB"),
-        _row("for one image more", slope, "kB", 12.0),
+        _row("for one image more", slope, "kB", 4.0),
     ]
 
 
