@@ -39,5 +39,5 @@ class DayImages:
         return self.by_day[day].get(path) == sha256
 
     def _images_of(self, day: str) -> dict[str, str]:
-        rows = self._pipeline.manifests.read(self._resized[day], RESIZED_IMAGES).select("path", "sha256")
+        rows = self._pipeline.manifests.read(self._resized[day], RESIZED_IMAGES.narrowed("path", "sha256"))
         return {path: sha256 for path, sha256 in rows.iter_rows() if sha256}
