@@ -4,8 +4,9 @@ Belongs here: following label files and images as they change. Does not: which f
 matching rule (`matching`), what a new row looks like (`statement_rows`), what is odd about it (`remarks`).
 
 Statements are only ever added. A line that goes is retracted, not removed; a first match binds a statement to the image's sha256
-for ever, so a label follows moved bytes. Beside the rows the manifest notes, per day, a digest of the labels that concern that
-day: the days whose tagged manifest must be made again are those whose digest changed, and no other.
+for ever, so a label follows moved bytes; only bytes that nobody could open give way to those that come in their place. Beside the rows
+the manifest notes, per day, a digest of the labels that concern that day: the days whose tagged manifest must be made again are those
+whose digest changed, and no other.
 """
 
 import json
@@ -13,6 +14,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
+
+import polars as pl
 
 from imaging_assets.errors import BlobNotFoundError, LabelFileError
 from imaging_assets.records.manifests import AnnotatedImage, RejectedLine
@@ -89,7 +92,9 @@ class _Refresh:
         self.contested: dict[str, str] = notes.get("contested", {})  # what held for bytes that people disagree on
         self.rivals: dict[str, list[str]] = notes.get("rivals", {})  # days of the images an ambiguous statement may mean
         self.sources = {source.name: source for source in label_sources(pipeline)}
+        self.unusable: set[str] = set(notes.get("unusable", ()))  # statements bound to bytes that nobody could open
         self.frames: dict[str, dict[str, str]] = {}
+        self.quarantined: set[str] = set()  # paths of the days in `frames`
         self.files_read = 0
 
     def run(self, files: list[SourceFile]) -> list[Row]:
@@ -98,6 +103,7 @@ class _Refresh:
         unmatched = [row for row in self._active() if row["status"] == "unmatched"]
         reopened = [row for row in self._active() if not set(changed).isdisjoint(self.rivals.get(row["statement"], ()))]
         self._load(changed)
+        self._follow_mended(changed)
         added = self._follow_files(files) + self._follow_folders(changed)
         self._bind(unmatched, self.frames.keys())
         fresh = [row for row in added if row["status"] == "unmatched"] + reopened
@@ -119,6 +125,7 @@ class _Refresh:
             "label_digests": self.label_digests,
             "contested": self.contested,
             "rivals": {statement: days for statement, days in self.rivals.items() if statement in ambiguous},
+            "unusable": sorted(self.unusable),
         }
 
     def _active(self) -> Iterator[Row]:
@@ -127,12 +134,23 @@ class _Refresh:
     def _load(self, days: Iterable[str]) -> None:
         """Read path and sha256 of the images of some days."""
         missing = [day for day in days if day in self.resized and day not in self.frames]
-        for day, frame in zip(missing, self.pipeline.threads.map(self._read_day, missing), strict=True):
+        for day, (frame, quarantined) in zip(missing, self.pipeline.threads.map(self._read_day, missing), strict=True):
             self.frames[day] = frame
+            self.quarantined |= quarantined
 
-    def _read_day(self, day: str) -> dict[str, str]:
-        frame = self.pipeline.manifests.read(self.resized[day], RESIZED_IMAGES).select("path", "sha256")
-        return {path: sha256 for path, sha256 in frame.iter_rows() if sha256}
+    def _read_day(self, day: str) -> tuple[dict[str, str], set[str]]:
+        """sha256 by path, and the paths of what could not be used."""
+        frame = self.pipeline.manifests.read(self.resized[day], RESIZED_IMAGES).select("path", "sha256", "status")
+        shas = {path: sha256 for path, sha256, _ in frame.iter_rows() if sha256}
+        return shas, set(frame.filter(pl.col("status") == "quarantined")["path"])
+
+    def _follow_mended(self, changed: Iterable[str]) -> None:
+        """What was bound to a file half-written or damaged means the picture that came in its place."""
+        now = {path: sha256 for day in changed for path, sha256 in self.frames[day].items()}
+        for row in [self.rows[statement] for statement in sorted(self.unusable) if self.rows[statement]["path"] in now]:
+            row["sha256"] = now[row["path"]]
+            if row["path"] not in self.quarantined:
+                self.unusable.remove(row["statement"])
 
     def _follow_files(self, files: list[SourceFile]) -> list[Row]:
         """Read changed files; returns the rows they add."""
@@ -210,6 +228,8 @@ class _Refresh:
             for row in group:
                 match: Match = index.match(row["selector"])
                 row.update(path=match.path, sha256=match.sha256, status=match.status, reason=match.reason)
+                if match.path in self.quarantined:
+                    self.unusable.add(row["statement"])
                 self.rivals[row["statement"]] = sorted({str(self.landing.day_of(path)) for path in match.rivals})
 
     def _index(self, source: str) -> ImageIndex:
