@@ -18,6 +18,7 @@ from imaging_assets.stages.days import Days
 from imaging_assets.stages.manifest_files import encode
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets.stages.tables import RESIZED_IMAGES
+from imaging_assets_tests.azure.whole_day import cases
 from imaging_assets_tests.builders import CHAIN, DAY, a_picture, land, run_chain
 from imaging_assets_tests.chaos.state import differences, state_of
 from imaging_assets_tests.chaos.story import settings_at
@@ -115,7 +116,7 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize("change", cases(CHANGES, "replaced after it was read", "still being written"))
 def test_a_picture_that_changes_while_its_day_is_worked_is_what_it_became_after_the_next_run(
     change: Change, tmp_path: Path
 ) -> None:
