@@ -21,7 +21,7 @@ from imaging_assets.stages.models.iterations import training_images
 from imaging_assets.stages.tables import TRAINING_SETS
 from imaging_assets_tests.azure.custom_vision_server import S0, Cut, Fault, Throttled, Unavailable
 from imaging_assets_tests.azure.custom_vision_server.service import GENERAL
-from imaging_assets_tests.azure.whole_day import IMAGES, WholeDay, a_whole_day, undisturbed, work
+from imaging_assets_tests.azure.whole_day import IMAGES, WholeDay, a_whole_day, cases, undisturbed, work
 from imaging_assets_tests.builders import DAY, land, run_chain, state_labels
 from imaging_assets_tests.chaos.state import differences
 
@@ -67,7 +67,7 @@ PASSING: dict[str, Fault] = {
 }
 
 
-@pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
+@pytest.mark.parametrize("fault", cases(PASSING, "429 without", "cut mid-body"))
 def test_a_day_on_which_every_kind_of_call_fails_once_completes(fault: Fault, day: WholeDay) -> None:
     for operation in CALLS:
         day.vision.inject(operation, fault)
@@ -115,7 +115,9 @@ COMPLETING = {
 }
 
 
-@pytest.mark.parametrize("disturb", COMPLETING.values(), ids=COMPLETING)
+@pytest.mark.parametrize(
+    "disturb", cases(COMPLETING, "408 on every batch over 20 kB", "207, some later", "duplicates in a batch")
+)
 def test_a_day_whose_uploads_are_taken_bit_by_bit_completes(disturb: Callable[[WholeDay], None], day: WholeDay) -> None:
     disturb(day)
 
@@ -139,6 +141,7 @@ def test_an_image_that_is_refused_for_good_costs_the_day_that_image_alone_and_is
     assert state["behind"] is None
 
 
+@pytest.mark.slow
 def test_pictures_that_differ_only_in_what_is_taken_out_are_one_image_of_the_project_and_a_document_each(day: WholeDay) -> None:
     pipeline = day.open()
     twins = {f"twin-{number}.jpg": with_a_place(day.original(number), number) for number in range(4)}
@@ -163,6 +166,7 @@ def with_a_place(picture: bytes, degrees: int) -> bytes:
     return picture[:2] + b"\xff\xe1" + (len(segment) + 2).to_bytes(2, "big") + segment + picture[2:]
 
 
+@pytest.mark.slow
 def test_a_memory_of_the_project_that_is_lost_costs_calls_and_doubles_nothing(day: WholeDay) -> None:
     day.vision.inject("train_project", *[Unavailable(503)] * 6)
     with pytest.raises(ServiceError):
@@ -198,28 +202,10 @@ STOPS = {
     "429 for a day": Stop(fail("classify_image_with_no_store", Throttled(86_400)), ServiceError, LATER),
     "cut mid-body": Stop(fail("get_iteration", Cut(done=True)), ServiceError, NETWORK),
     "408 even of one image": Stop(limit(request_bytes=2_000), ServiceError, MINUTES, limit()),
-    "quota of projects": Stop(
-        limit(projects=0),
-        QuotaError,
-        "Delete a project that nobody uses, or name an existing one in custom_vision.project.",
-        limit(),
-    ),
-    "quota of tags": Stop(
-        limit(tags=1), QuotaError, "Use fewer tags (F0 has 50, S0 500), or raise the resource's tier.", limit()
-    ),
-    "quota of images": Stop(
-        limit(images=7),
-        QuotaError,
-        "Raise the resource's tier (F0 holds 5,000, S0 100,000), or train on fewer days.",
-        limit(),
-    ),
-    "quota of iterations": Stop(
-        limit(iterations=0), QuotaError, "Delete iterations in the portal; a project has room for 20.", limit()
-    ),
 }
 
 
-@pytest.mark.parametrize("stop", STOPS.values(), ids=STOPS)
+@pytest.mark.parametrize("stop", cases(STOPS, "503 of train_project"))
 def test_a_day_that_is_stopped_says_what_to_do_and_the_next_run_ends_where_an_undisturbed_one_does(
     stop: Stop, day: WholeDay
 ) -> None:
@@ -234,6 +220,30 @@ def test_a_day_that_is_stopped_says_what_to_do_and_the_next_run_ends_where_an_un
     assert day.differences() == []
 
 
+QUOTAS = (
+    ({"projects": 0}, "Delete a project that nobody uses, or name an existing one in custom_vision.project."),
+    ({"tags": 1}, "Use fewer tags (F0 has 50, S0 500), or raise the resource's tier."),
+    ({"images": 7}, "Raise the resource's tier (F0 holds 5,000, S0 100,000), or train on fewer days."),
+    ({"iterations": 0}, "Delete iterations in the portal; a project has room for 20."),
+)
+
+
+def test_a_day_that_meets_one_quota_after_the_other_says_what_to_do_each_time_and_ends_where_an_undisturbed_one_does(
+    day: WholeDay,
+) -> None:
+    for limits, remedy in QUOTAS:
+        limit(**limits)(day)
+        with pytest.raises(QuotaError) as caught:
+            work(day.open())
+        assert str(caught.value).endswith(remedy)
+    limit()(day)
+
+    work(day.open())
+
+    assert day.differences() == []
+
+
+@pytest.mark.slow
 def test_a_service_that_goes_away_amid_the_predictions_lets_the_day_complete_and_is_asked_for_what_it_owes(day: WholeDay) -> None:
     day.vision.inject("classify_image_with_no_store", *[None] * 5, *[Unavailable(503)] * 400)
 

@@ -16,7 +16,7 @@ from imaging_assets.stages.days import Days
 from imaging_assets.stages.search import document_id
 from imaging_assets_tests.azure.search_server.server import Fault
 from imaging_assets_tests.azure.test_search_faults import INDEX
-from imaging_assets_tests.azure.whole_day import IMAGES, WholeDay, a_whole_day, undisturbed, work
+from imaging_assets_tests.azure.whole_day import IMAGES, WholeDay, a_whole_day, cases, undisturbed, work
 from imaging_assets_tests.builders import DAY, land, run_chain
 
 CALLS = ("GET /aliases", "PUT /indexes", "PUT /aliases", INDEX)
@@ -44,7 +44,7 @@ PASSING: dict[str, Callable[[str], Fault]] = {
 }
 
 
-@pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
+@pytest.mark.parametrize("fault", cases(PASSING, "429 without", "cut mid-body"))
 def test_a_day_on_which_every_kind_of_call_fails_once_completes(fault: Callable[[str], Fault], day: WholeDay) -> None:
     day.search.faults = [fault(call) for call in CALLS]
 
@@ -96,6 +96,7 @@ def test_documents_that_a_mixed_answer_refuses_are_told_each_and_the_next_run_se
     assert day.differences() == []
 
 
+@pytest.mark.slow
 def test_documents_that_could_not_be_deleted_stay_on_the_list_until_they_are(day: WholeDay) -> None:
     land(day.open(), {"gone.jpg": day.original(0)[:-2] + b"\xff\xd9", "gone-too.jpg": day.original(1)})
     work(day.open())
@@ -112,6 +113,7 @@ def test_documents_that_could_not_be_deleted_stay_on_the_list_until_they_are(day
     assert day.state()["behind"] is None
 
 
+@pytest.mark.slow
 def test_the_same_picture_on_two_days_is_a_document_of_each(day: WholeDay) -> None:
     pipeline = day.open()
     land(pipeline, {"again.jpg": day.original(0), "twice.jpg": day.original(0)}, "2026-03-03")
@@ -150,7 +152,7 @@ STOPS = {
 }
 
 
-@pytest.mark.parametrize("stop", STOPS.values(), ids=STOPS)
+@pytest.mark.parametrize("stop", cases(STOPS, "503 of PUT /aliases"))
 def test_a_day_that_is_stopped_says_what_to_do_and_the_next_run_ends_where_an_undisturbed_one_does(
     stop: Stop, day: WholeDay
 ) -> None:
@@ -176,7 +178,7 @@ def test_a_service_without_room_for_an_index_is_told_and_the_next_run_makes_it(d
     assert day.differences() == []
 
 
-@pytest.mark.parametrize("step", ["raw_images", "predictions", "image_catalog"])
+@pytest.mark.parametrize("step", cases({step: step for step in ("raw_images", "predictions", "image_catalog")}, "predictions"))
 def test_an_index_that_is_deleted_while_a_day_is_worked_is_made_anew_and_filled_by_the_next_run(step: str, day: WholeDay) -> None:
     def delete_the_index_then(done: str) -> None:
         if done == step:
@@ -192,6 +194,7 @@ def test_an_index_that_is_deleted_while_a_day_is_worked_is_made_anew_and_filled_
     assert day.differences() == []
 
 
+@pytest.mark.slow
 def test_an_index_whose_alias_could_not_be_moved_after_it_was_deleted_is_named_by_it_in_the_end(day: WholeDay) -> None:
     work(day.open())
     day.search.service.aliases.clear()

@@ -18,7 +18,7 @@ from imaging_assets.errors import AccessDeniedError, SearchIndexError
 from imaging_assets_tests.azure.certificate import Tokens, a_certificate
 from imaging_assets_tests.azure.search_server.server import AUDIENCE, Fault
 from imaging_assets_tests.azure.test_search_faults import INDEX
-from imaging_assets_tests.azure.whole_day import WholeDay, a_whole_day, work
+from imaging_assets_tests.azure.whole_day import WholeDay, a_whole_day, cases, work
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ WRONG: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
+@pytest.mark.parametrize("wrong", cases(WRONG, "training key"))
 def test_a_day_that_custom_vision_does_not_let_in_says_what_would_open_and_the_next_run_goes_on(
     wrong: dict[str, Any], day: WholeDay
 ) -> None:
@@ -100,6 +100,7 @@ def test_a_day_on_which_search_finds_the_token_ended_at_every_kind_of_call_compl
     assert secure_day.differences() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", ["key", "token"])
 def test_a_day_that_search_does_not_let_in_says_what_would_open_and_the_next_run_goes_on(
     wrong: str, secure_day: WholeDay

@@ -22,7 +22,7 @@ from imaging_assets_tests.azure.test_azure_blob_store import QUICK
 from imaging_assets_tests.azure.whole_day import WholeDay, a_whole_day, work
 
 # The SDK repeats a request without reading the refusal of the one before, whose socket is left to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <s:ResourceWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:unclosed <s:ResourceWarning")]
 
 ROLE = "renew azure.account_key, azure.sas_token or azure.connection_string."
 MINUTES = "Run again in a few minutes; the days that are done stay done."
@@ -120,7 +120,6 @@ def test_a_day_with_a_wrong_key_says_so_and_the_next_run_goes_on_with_the_right_
     assert account.day.differences() == []
 
 
-@pytest.mark.slow
 def test_a_day_whose_token_has_ended_at_every_request_completes_with_the_next_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ Belongs here: the day, and all that it comes to as values that can be compared. 
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from azure.core.credentials import AzureKeyCredential, TokenCredential
 
 from imaging_assets.azure.custom_vision.client import Connection
@@ -154,6 +155,12 @@ def undisturbed() -> dict[str, Any]:
         assert (day.vision.total, len(day.search.calls)) == calls
         assert len(day.vision.only_project().images) < IMAGES  # test rows stay here
     return state
+
+
+def cases(table: Mapping[str, Any], *quick: str) -> list[Any]:
+    """Parameters by name. Each costs a second or more, so only the `quick` ones are among the default tests, the others among the slow."""
+    assert {*quick} <= table.keys()
+    return [pytest.param(value, id=name, marks=() if name in quick else pytest.mark.slow) for name, value in table.items()]
 
 
 def work(pipeline: Pipeline, done: Callable[[str], None] = lambda _: None) -> None:

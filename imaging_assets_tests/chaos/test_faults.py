@@ -1,7 +1,7 @@
 """What else befalls a day: a full disk, a read-only one, a clock that jumps, files replaced under a run, two runs, four writers.
 
 Belongs here: faults of the machine and of people, over whole days. Does not: kills (`test_killed_runs.py`), services
-(`azure/test_faulty_days.py`).
+(`azure/test_faulty_days_*.py`), manifests and pictures (`test_changed_files.py`).
 """
 
 import multiprocessing

@@ -4,8 +4,9 @@ Belongs here: following label files and images as they change. Does not: which f
 matching rule (`matching`), what a new row looks like (`statement_rows`), what is odd about it (`remarks`), reading days (`day_images`).
 
 Statements are only ever added. A line that goes is retracted, not removed; a first match binds a statement to the image's sha256
-for ever, so a label follows moved bytes. Beside the rows the manifest notes, per day, a digest of the labels that concern that
-day: the days whose tagged manifest must be made again are those whose digest changed, and no other.
+for ever, so a label follows moved bytes; only bytes that nobody could open give way to those that come in their place. Beside the rows
+the manifest notes, per day, a digest of the labels that concern that day: the days whose tagged manifest must be made again are those
+whose digest changed, and no other.
 """
 
 import json
@@ -90,6 +91,7 @@ class _Refresh:
         self.contested: dict[str, str] = notes.get("contested", {})  # what held for bytes that people disagree on
         self.rivals: dict[str, list[str]] = notes.get("rivals", {})  # days of the images an ambiguous statement may mean
         self.sources = {source.name: source for source in label_sources(pipeline)}
+        self.unusable: set[str] = set(notes.get("unusable", ()))  # statements bound to bytes that nobody could open
         self.images = DayImages(pipeline, resized, self.landing)
         self.files_read = 0
 
@@ -99,6 +101,7 @@ class _Refresh:
         unmatched = [row for row in self._active() if row["status"] == "unmatched"]
         reopened = [row for row in self._active() if not set(changed).isdisjoint(self.rivals.get(row["statement"], ()))]
         self.images.read(changed)
+        self._follow_mended(changed)
         added = self._follow_files(files) + self._follow_folders(changed)
         self._bind(unmatched, self.images.by_day.keys())
         fresh = [row for row in added if row["status"] == "unmatched"] + reopened
@@ -120,10 +123,21 @@ class _Refresh:
             "label_digests": self.label_digests,
             "contested": self.contested,
             "rivals": {statement: days for statement, days in self.rivals.items() if statement in ambiguous},
+            "unusable": sorted(self.unusable),
         }
 
     def _active(self) -> Iterator[Row]:
         return (row for row in self.rows.values() if row["retracted_at"] is None)
+
+    def _follow_mended(self, changed: Iterable[str]) -> None:
+        """What was bound to a file half-written or damaged means the picture that came in its place."""
+        changed = set(changed)
+        for row in [self.rows[statement] for statement in sorted(self.unusable)]:
+            day = self.landing.day_of(row["path"])
+            if day in changed and (sha256 := self.images.by_day[day].get(row["path"])):
+                row["sha256"] = sha256
+                if row["path"] not in self.images.quarantined:
+                    self.unusable.remove(row["statement"])
 
     def _follow_files(self, files: list[SourceFile]) -> list[Row]:
         """Read changed files; returns the rows they add."""
@@ -201,6 +215,8 @@ class _Refresh:
             for row in group:
                 match: Match = index.match(row["selector"])
                 row.update(path=match.path, sha256=match.sha256, status=match.status, reason=match.reason)
+                if match.path in self.images.quarantined:
+                    self.unusable.add(row["statement"])
                 self.rivals[row["statement"]] = sorted({str(self.landing.day_of(path)) for path in match.rivals})
 
     def _index(self, source: str, selectors: Iterable[str] | None = None) -> ImageIndex:
