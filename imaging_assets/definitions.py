@@ -23,7 +23,7 @@ from imaging_assets.defs.sensors import label_changes, model_rollout, new_images
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """Assets, checks, sensors and a schedule with their resources; steps run in the run's own process."""
+    """Assets, checks, jobs, schedules and sensors with their resources; steps run in the run's own process."""
     return dg.Definitions(
         assets=dg.load_assets_from_package_module(assets, include_specs=True),
         asset_checks=dg.load_asset_checks_from_package_module(assets),

@@ -29,13 +29,20 @@ _BY_NIGHT = {"raw_images_are_fresh"}
 """Checks that each day's run makes, too, but that are told once a night: they are about the landing place as a whole."""
 
 
-@dg.run_failure_sensor(minimum_interval_seconds=_INTERVAL, default_status=_DEFAULT_STATUS)
+@dg.run_failure_sensor(
+    minimum_interval_seconds=_INTERVAL, default_status=_DEFAULT_STATUS, description="Tells alerts.webhook of each failed run."
+)
 def failure_webhook(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
     """Each failed run, once."""
     return _tell(context, failed_run(context.dagster_run, context.get_step_failure_events(), context.failure_event))
 
 
-@dg.run_status_sensor(run_status=dg.DagsterRunStatus.SUCCESS, minimum_interval_seconds=_INTERVAL, default_status=_DEFAULT_STATUS)
+@dg.run_status_sensor(
+    run_status=dg.DagsterRunStatus.SUCCESS,
+    minimum_interval_seconds=_INTERVAL,
+    default_status=_DEFAULT_STATUS,
+    description="Tells alerts.webhook of each check of severity error that failed in a run that ended well.",
+)
 def check_webhook(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
     """Each run that ended well, once, if a check of severity error failed in it: somebody has to act, though nothing stopped."""
     run = context.dagster_run

@@ -54,6 +54,7 @@ def search_audit() -> None:
     cron_schedule="0 3 * * *",
     execution_timezone=_timezone,
     default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Compares the search index with the manifests each night.",
 )
 def nightly_audit(pipeline: dg.ResourceParam[Pipeline]) -> dg.RunRequest | dg.SkipReason:
     """Each night at three, where there is a store."""
@@ -75,6 +76,7 @@ inventory_checks = dg.define_asset_job(
     cron_schedule="30 3 * * *",
     execution_timezone=_timezone,
     default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Looks each night whether images still land, and in folders of a day.",
 )
 def nightly_inventory_checks(pipeline: dg.ResourceParam[Pipeline]) -> dg.RunRequest | dg.SkipReason:
     """Each night at half past three, where there is a store."""
@@ -107,6 +109,7 @@ def portal_labels() -> None:
     cron_schedule=_policy.pull_schedule,
     execution_timezone=_timezone,
     default_status=dg.DefaultScheduleStatus.RUNNING if _policy.pull_labels else dg.DefaultScheduleStatus.STOPPED,
+    description="Takes labels that people gave in Custom Vision's portal, as often as custom_vision.pull_schedule says.",
 )
 def portal_look(pipeline: dg.ResourceParam[Pipeline]) -> dg.RunRequest | dg.SkipReason:
     """Now and then, where there is a store and labels are pulled."""

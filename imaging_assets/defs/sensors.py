@@ -50,6 +50,7 @@ Requests = dg.SensorResult | dg.SkipReason
     target=dg.AssetSelection.assets(*_chain),
     minimum_interval_seconds=_policy.interval_seconds,
     default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Asks for the days whose landed images are new, changed, moved or gone.",
 )
 def new_images(context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pipeline]) -> Requests:
     """Days whose landed images differ from what stands: the newest at every tick, older ones round and round; or those of events."""
@@ -83,6 +84,7 @@ def new_images(context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[P
     target=dg.AssetSelection.assets(*_chain),
     minimum_interval_seconds=_policy.interval_seconds,
     default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Follows label files that changed, then asks for the days whose labels did.",
 )
 def label_changes(context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pipeline]) -> Requests:
     """Label files that changed, then the days whose labels did."""
@@ -109,6 +111,7 @@ def label_changes(context: dg.SensorEvaluationContext, pipeline: dg.ResourcePara
     target=dg.AssetSelection.assets(*_TRAINING),
     minimum_interval_seconds=_policy.interval_seconds,
     default_status=_MODEL_STATUS,
+    description="Asks for a training once enough labels changed and the last one is long enough ago.",
 )
 def training(context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pipeline]) -> Requests:
     """The newest training set when labels changed, and a training when enough did and the last one is long enough ago."""
@@ -139,6 +142,7 @@ def training(context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pip
     target=dg.AssetSelection.assets("predictions", *MADE_OF_ALL),
     minimum_interval_seconds=_policy.interval_seconds,
     default_status=_MODEL_STATUS,
+    description="Has older days predicted by the published model, newest first, a few at a time.",
 )
 def model_rollout(context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pipeline]) -> Requests:
     """Older days predicted by an older model, newest first, a few at a time."""

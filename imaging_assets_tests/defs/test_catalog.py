@@ -47,6 +47,7 @@ training_sets    training_sets_have_no_suspects  daily warns
 """
 
 GRAPH = LOADED.resolve_asset_graph()
+REPOSITORY = LOADED.get_repository_def()
 ASSETS = {node.key.to_user_string(): node for node in sorted(GRAPH.asset_nodes, key=lambda node: node.key)}
 
 
@@ -80,6 +81,11 @@ def test_groups_in_alphabetical_order_are_the_order_of_the_data() -> None:
         if (ASSETS[parent.to_user_string()].group_name or "") > (node.group_name or "")
     ]
     assert later == []
+
+
+@pytest.mark.parametrize("automation", [*REPOSITORY.sensor_defs, *REPOSITORY.schedule_defs], ids=lambda each: each.name)
+def test_an_automation_says_what_it_is_for(automation: dg.SensorDefinition | dg.ScheduleDefinition) -> None:
+    assert re.fullmatch(r"[A-Z].{20,130}\.", automation.description or "")
 
 
 @pytest.mark.parametrize("name", ASSETS)
