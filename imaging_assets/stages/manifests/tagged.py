@@ -54,7 +54,7 @@ def tag_day(pipeline: Pipeline, resized: Manifest, labels: Manifest | None) -> t
     work = pipeline.manifests.begin(TAGGED_MANIFESTS, resized.key, tagged_inputs(resized, of_day))
     if work.done:
         return work.done, _report(work.previous())
-    images = pipeline.manifests.read(resized, RESIZED_IMAGES.narrowed(*_OF_IMAGE))
+    images = pipeline.manifests.read(resized, RESIZED_IMAGES.narrowed(*_OF_IMAGE, "orientation"))
     found = _winners(pipeline, images, labels)
     is_labelled = pl.col("sha256").is_in(list(found))
     labelled = [_labelled(image, found[image["sha256"]]) for image in images.filter(is_labelled).iter_rows(named=True)]
