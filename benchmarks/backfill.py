@@ -21,14 +21,14 @@ from itertools import accumulate
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
+from dagster._core.execution.backfill import BulkActionStatus
 
 from imaging_assets.defs.partitions import DAILY
 from imaging_assets.stages.days import Days
 from imaging_assets.stages.manifests.labels import refresh_labels
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets_tests.builders import a_picture, a_pipeline, land, run_chain
-from imaging_assets_tests.defs.daemon import CHECKOUT, Deployment
+from imaging_assets_tests.defs.daemon import CHECKOUT, Deployment, launch_backfill
 from imaging_assets_tests.defs.in_process import EVERYTHING, LOADED
 
 Row = dict[str, object]
@@ -124,7 +124,7 @@ def _backfill(deployment: Deployment, days: Sequence[str]) -> tuple[float, _Proc
     deployment.pipeline.manifests.commit(refresh_labels(deployment.pipeline, {})[0])  # as they stand; days read them
     with deployment.instance() as instance:
         started, killed = time.monotonic(), False
-        backfill_id = _launch(instance, days)
+        backfill_id = launch_backfill(instance, _SELECTED, days)
         while (backfill := instance.get_backfill(backfill_id)) and backfill.status == BulkActionStatus.REQUESTED:
             time.sleep(0.5)
             processors.look(group)
@@ -150,24 +150,6 @@ def _again(deployment: Deployment, processors: _Processors, group: int) -> int:
 def _land(pipeline: Pipeline, days: Sequence[str]) -> None:
     for number, day in enumerate(days):
         land(pipeline, {f"{place}.jpg": a_picture(100 * number + place, (64, 48)) for place in range(4)}, day)
-
-
-def _launch(instance: dg.DagsterInstance, days: Sequence[str]) -> str:
-    backfill = PartitionBackfill.from_asset_partitions(
-        backfill_id="measured",
-        asset_graph=LOADED.resolve_asset_graph(),
-        partition_names=days,
-        asset_selection=[dg.AssetKey(asset) for asset in _SELECTED],
-        backfill_timestamp=time.time(),
-        tags={},
-        dynamic_partitions_store=instance,
-        all_partitions=False,
-        title=None,
-        description=None,
-        run_config=None,
-    )
-    instance.add_backfill(backfill)
-    return backfill.backfill_id
 
 
 def _in_pools(instance: dg.DagsterInstance, records: Iterable[dg.RunRecord]) -> Mapping[str, list[Span]]:

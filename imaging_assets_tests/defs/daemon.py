@@ -9,18 +9,20 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.execution.backfill import PartitionBackfill
 from dagster._core.instance.ref import InstanceRef
 
 import imaging_assets
 from imaging_assets.stages.days import Days
 from imaging_assets.stages.pipeline import Pipeline
 from imaging_assets_tests.builders import CHAIN, a_pipeline
+from imaging_assets_tests.defs.in_process import LOADED
 
 CHECKOUT = Path(imaging_assets.__file__).parents[1]
 
@@ -184,3 +186,22 @@ def a_deployment(root: Path, **settings: dict[str, Any]) -> Iterator[Deployment]
         yield deployment
     finally:
         deployment.stop()
+
+
+def launch_backfill(instance: dg.DagsterInstance, assets: Iterable[str], days: Sequence[str]) -> str:
+    """What the web interface does when a person backfills; returns the backfill's id."""
+    backfill = PartitionBackfill.from_asset_partitions(
+        backfill_id="launched",
+        asset_graph=LOADED.resolve_asset_graph(),
+        partition_names=days,
+        asset_selection=[dg.AssetKey(asset) for asset in assets],
+        backfill_timestamp=time.time(),
+        tags={},
+        dynamic_partitions_store=instance,
+        all_partitions=False,
+        title=None,
+        description=None,
+        run_config=None,
+    )
+    instance.add_backfill(backfill)
+    return backfill.backfill_id

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
+from dagster._core.execution.backfill import BulkActionStatus
 
 from imaging_assets.defs.partitions import DAILY
 from imaging_assets.stages.days import Days
 from imaging_assets.stages.models.registry import Registry
 from imaging_assets.stages.tables import RESIZED_IMAGES, TRAINING_ITERATIONS
 from imaging_assets_tests.builders import a_picture, land, state_labels
-from imaging_assets_tests.defs.daemon import Deployment
-from imaging_assets_tests.defs.in_process import EVERYTHING, LOADED
+from imaging_assets_tests.defs.daemon import Deployment, launch_backfill
+from imaging_assets_tests.defs.in_process import EVERYTHING
 
 pytestmark = pytest.mark.slow
 
@@ -35,25 +35,6 @@ def land_a_month(deployment: Deployment) -> None:
     state_labels(deployment.pipeline, labels)
 
 
-def launch_backfill(instance: dg.DagsterInstance) -> str:
-    """Every asset, every day of the month; returns the backfill's id."""
-    backfill = PartitionBackfill.from_asset_partitions(
-        backfill_id="a-month",
-        asset_graph=LOADED.resolve_asset_graph(),
-        partition_names=DAYS,
-        asset_selection=[dg.AssetKey(asset) for asset in EVERYTHING],
-        backfill_timestamp=time.time(),
-        tags={},
-        dynamic_partitions_store=instance,
-        all_partitions=False,
-        title=None,
-        description=None,
-        run_config=None,
-    )
-    instance.add_backfill(backfill)
-    return backfill.backfill_id
-
-
 # Dagster itself calls what it deprecates when a backfill is made from Python rather than from the web interface.
 @pytest.mark.filterwarnings("ignore:Function `AssetSelection.sources` is deprecated:DeprecationWarning")
 def test_a_month_is_backfilled_with_one_training_and_without_a_failure(
@@ -73,7 +54,7 @@ def test_a_month_is_backfilled_with_one_training_and_without_a_failure(
         land_a_month(deployment)
         with deployment.instance() as instance:
             started = time.monotonic()
-            backfill_id = launch_backfill(instance)
+            backfill_id = launch_backfill(instance, EVERYTHING, DAYS)
 
             def status() -> BulkActionStatus:
                 backfill = instance.get_backfill(backfill_id)
