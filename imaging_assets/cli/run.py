@@ -10,13 +10,11 @@ from datetime import date
 
 from imaging_assets.backends import build_on_store
 from imaging_assets.cli.lines import lines_of
-from imaging_assets.cli.output import Session, complain, counted, warn
+from imaging_assets.cli.output import FAILED, NEEDS_CONSENT, OK, Session, complain, counted, warn
 from imaging_assets.cli.runs import Runner, RunOutcome
 from imaging_assets.errors import UsageError
 from imaging_assets.stages.days import Behind, Days, check_vanished, finish_rebuild
 from imaging_assets.stages.images.landing import Landing
-
-OK, FAILED, NEEDS_CONSENT = 0, 1, 3
 
 _ROUNDS = 10
 """Labels that follow moved images, and a new model, may put days behind again; more rounds than this mean a fault."""
