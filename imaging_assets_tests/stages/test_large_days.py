@@ -27,8 +27,8 @@ from imaging_assets.stages.tables import PREDICTIONS, RESIZED_IMAGES, Table
 from imaging_assets_tests.builders import DAY, a_pipeline
 from imaging_assets_tests.doubles import ForwardingSearchIndex
 
-MANY = 10_050
-"""More than two parts of any step, and not a whole number of them."""
+MANY = 5_500
+"""More than a part of any step."""
 
 
 class Batches(ForwardingSearchIndex):
