@@ -40,6 +40,7 @@ def landed_folder(folder: Path, day: str) -> Path:
     return folder / ".imaging" / "store" / "landing" / day.replace("-", "/")
 
 
+@pytest.mark.slow
 def test_every_touched_day_is_brought_up_to_date_once(tmp_path: Path) -> None:
     a_folder(tmp_path / "one", cats_and_dogs(12) | {"cat/broken.jpg": a_picture(99)[:2000]})
     a_folder(tmp_path / "two", cats_and_dogs(4, start=20))

@@ -80,6 +80,7 @@ def test_time_and_place_can_be_read_back_from_exif() -> None:
     assert [float(part) for part in gps[ExifTags.GPS.GPSLatitude]] == pytest.approx([24, 43, 48])
 
 
+@pytest.mark.slow
 def test_the_last_day_leaves_every_kind_of_file_and_of_damage() -> None:
     kinds: Counter[tuple[str | None, str]] = Counter()
     for data in landed().values():
