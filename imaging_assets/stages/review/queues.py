@@ -72,7 +72,9 @@ def queue_day(pipeline: Pipeline, sources: DaySources) -> tuple[Draft, ReviewRep
     settled = confirmed(statements_about(pipeline, labelled.to_list()))
     model_id = images["model_id"][0] if images.height else ""
     kind = _kind(pipeline, model_id)
-    chosen = choose([*_reviewable(images, kind, DayVectors(pipeline, sources.insights))], pipeline.review.images_per_day, settled)
+    # Before the first model there is nothing to choose from, and the vectors need not be read.
+    vectors = DayVectors(pipeline, sources.insights if images.height else {})
+    chosen = choose([*_reviewable(images, kind, vectors)], pipeline.review.images_per_day, settled)
     asked = pl.Series([question.sha256 for question in chosen], dtype=pl.String())
     shown = {row["sha256"]: row for row in images.filter(pl.col("sha256").is_in(asked.implode())).iter_rows(named=True)}
     rows = [
